@@ -1,0 +1,5 @@
+EXTRA_DIST += \
+	%reldir%/check \
+	%reldir%/lib.sh \
+	%reldir%/schema-doc \
+	%reldir%/try

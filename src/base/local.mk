@@ -1,0 +1,5 @@
+# errors, hashing: what everything may include
+base_sources = \
+	%reldir%/err.c \
+	%reldir%/err.h \
+	%reldir%/hash.h

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * recorder_inline.h: the hot path.  Owner thread only; no lock, no system
+ * call, no allocation, no call out unless something is seen for the first
+ * time.
+ *
+ * The clock is read last on entering and first on leaving, so that our own
+ * work falls to the caller, as in cProfile.
+ */
+#ifndef PL_CORE_RECORDER_INLINE_H
+#define PL_CORE_RECORDER_INLINE_H
+
+#include "core/clock.h"
+#include "core/recorder.h"
+
+#define pl_likely(x) __builtin_expect(!!(x), 1)
+#define pl_unlikely(x) __builtin_expect(!!(x), 0)
+
+static inline uint64_t pl_tick(struct pl_recorder *r)
+{
+	if (pl_likely(!(r->clock | r->ticks_ns)))
+		return pl_counter();
+	return pl_tick_slow(r);
+}
+
+/* The same on leaving. */
+static inline uint64_t pl_tick_leave(struct pl_recorder *r)
+{
+	if (pl_likely(!(r->clock | r->ticks_ns)))
+		return pl_counter();
+	return pl_tick_leave_slow(r);
+}
+
+static inline struct pl_node *pl_node_at(const struct pl_recorder *r,
+					 uint32_t id)
+{
+	return (struct pl_node *)(r->base + (uint64_t)id * PL_CELL);
+}
+
+static inline uint32_t pl_node_id(const struct pl_recorder *r,
+				  const struct pl_node *n)
+{
+	return (uint32_t)(((uint64_t)(uintptr_t)n - r->base) / PL_CELL);
+}
+
+/* The child of the innermost open call for @key, or NULL when there is none
+ * yet.  Node 0 is the file's header, whose first bytes are no address. */
+static inline struct pl_node *pl_child(struct pl_recorder *r, uint64_t key)
+{
+	struct pl_node *cur = (struct pl_node *)r->cur;
+	struct pl_node *n = pl_node_at(r, cur->last);
+
+	if (pl_likely(n->key == key))
+		return n;
+	return pl_child_slow(r, key);
+}
+
+/* Open a call of @n.  @resumed: 1 when it enters in the middle (a generator),
+ * else 0.  @flags: enum pl_frame_flags. */
+static inline void pl_push(struct pl_recorder *r, struct pl_node *n,
+			   int resumed, uint32_t flags)
+{
+	struct pl_frame *f = (struct pl_frame *)r->sp;
+
+	if (pl_unlikely(r->sp == r->limit)) {
+		if (!pl_stack_grow(r))
+			return;
+		f = (struct pl_frame *)r->sp;
+	}
+	(&n->calls)[resumed]++;
+	f->node = pl_node_id(r, n);
+	f->flags = flags;
+	r->cur = (uint64_t)(uintptr_t)n;
+	r->sp = (uint64_t)(uintptr_t)(f + 1);
+	f->t0 = r->latest = pl_tick(r);
+}
+
+/* Close the innermost call, which is of @n. */
+static inline void pl_pop(struct pl_recorder *r, struct pl_node *n,
+			  uint64_t now)
+{
+	struct pl_frame *f = (struct pl_frame *)r->sp - 1;
+	uint64_t d = now - f->t0;
+
+	if (pl_unlikely((int64_t)d < 0))
+		d = 0;
+	n->ticks += d;
+	if (pl_unlikely(d < n->min))
+		n->min = d;
+	if (pl_unlikely(d > n->max))
+		n->max = d;
+	r->cur = (uint64_t)(uintptr_t)pl_node_at(r, f[-1].node);
+	r->sp = (uint64_t)(uintptr_t)f;
+	r->latest = now;
+}
+
+/* @flags: PL_FRAME_C for the end of a C function, else 0. */
+static inline void pl_leave(struct pl_recorder *r, uint64_t key,
+			    uint32_t flags)
+{
+	uint64_t now = pl_tick_leave(r);
+	struct pl_node *n = (struct pl_node *)r->cur;
+
+	if (pl_likely(n->key == key))
+		pl_pop(r, n, now);
+	else
+		pl_leave_slow(r, key, now, flags);
+}
+
+#endif

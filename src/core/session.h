@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * session.h: one recording in the making, and which threads feed it.
+ *
+ * The process-wide session (LD_PRELOAD, proflite.start) covers every thread
+ * and writes a file.  Every Profile object has a session of its own, in
+ * private memory, that covers the thread that enabled it or all of them.  Any
+ * number of sessions run at once; each has its own trees, so they can begin
+ * and end in any order without disturbing one another:
+ *
+ *	thread 1   pl_tls ──► recorder (process) ──more──► recorder (Profile a)
+ *	thread 2   pl_tls ──► recorder (process)
+ *	thread 3   pl_tls ──► recorder (process) ──more──► recorder (Profile b)
+ *
+ *	          start                       stop
+ *	  IDLE ──────────► ON ◄──────────────────────► IDLE     (any number)
+ *	                    │ finish
+ *	                    ▼
+ *	                   DONE          the recording is complete and closed
+ *
+ * `pl_epoch` says that the set of sessions that cover all threads has changed;
+ * a thread whose copy is older brings its list up to date at its next event,
+ * under the registry's lock.  That is the only thing a thread's hot path
+ * reads that another thread writes.
+ *
+ * Lock order: registry, then a recording's own.
+ */
+#ifndef PL_CORE_SESSION_H
+#define PL_CORE_SESSION_H
+
+#include "base/err.h"
+#include "core/options.h"
+#include "core/recorder.h"
+
+#include <stdbool.h>
+
+enum pl_session_state { PL_SESSION_IDLE, PL_SESSION_ON, PL_SESSION_DONE };
+
+/* The open call path at a fork, to be carried into the child. */
+struct pl_carry {
+	struct pl_carried {
+		uint64_t key;
+		uint32_t func;		/* of the parent's recording */
+		uint32_t flags;
+	} *calls;
+	size_t n, capacity;
+};
+
+struct pl_session {
+	struct pl_recording rec;	/* valid unless fork_pending */
+	struct pl_options options;
+	enum pl_session_state state;
+	bool is_scope;			/* a Profile's, not the process's */
+	bool all_threads;
+	bool no_subcalls;
+	bool fork_pending;		/* in a child that had no event yet */
+	uint32_t scope_id;
+
+	/* PL_CLOCK_CALLABLE: nanoseconds, or any integer unit */
+	uint64_t (*timer)(void *ctx);
+	void *timer_ctx;
+	/* Where to say that something went wrong in a child. */
+	void (*complain)(const struct pl_error *err);
+
+	struct pl_recorder_priv *recorders; /* newest first */
+	struct pl_carry carry;
+	void *probe;			/* the probe's own, see probe.c */
+	struct pl_session *next;	/* in the registry */
+};
+
+/* A thread's view.  Initial-exec: one instruction to reach. */
+struct pl_tls {
+	uint32_t epoch;
+	bool registered;		/* its end will be told */
+	struct pl_recorder *first;	/* chained by ->more */
+};
+
+extern __thread struct pl_tls pl_tls
+	__attribute__((tls_model("initial-exec")));
+extern uint32_t pl_epoch;
+
+/* Bring the calling thread's list up to date. */
+void pl_tls_sync(struct pl_tls *tls);
+
+/* The calling thread's recorders, none of them of a session that has ended. */
+static inline struct pl_recorder *pl_tls_first(void)
+{
+	struct pl_tls *tls = &pl_tls;
+
+	if (__builtin_expect(tls->epoch != __atomic_load_n(&pl_epoch,
+							   __ATOMIC_RELAXED),
+			     0))
+		pl_tls_sync(tls);
+	return tls->first;
+}
+
+/*
+ * Open the recording file of the process-wide session: beside the database
+ * of @s->options.out, else in a fallback folder, else in private memory
+ * (then @err, with rc 0, holds a sentence to be shown).  @uuid: this
+ * recording's, or NULL for a new one.
+ */
+int pl_session_open_process(struct pl_session *s, const uint8_t uuid[16],
+			    struct pl_error *err);
+
+/* Open a private recording for a Profile. */
+int pl_session_open_private(struct pl_session *s, enum pl_clock_kind clock,
+			    struct pl_error *err);
+
+/* Begin and end recording on this thread, or on all.  Idempotent. */
+int pl_session_start(struct pl_session *s, struct pl_error *err);
+void pl_session_stop(struct pl_session *s);
+
+/* While the session is off: end its recorders, so that the next start makes
+ * new ones, with the flags that the session has by then. */
+void pl_session_split(struct pl_session *s);
+
+/*
+ * End the session for good: mark how the process ended, make the header final.
+ * Idempotent; the first @end wins.  Does not unmap: readers may follow.
+ */
+void pl_session_finish(struct pl_session *s, enum pl_end end, int status);
+
+/* Unmap and free everything.  Not while any thread may still be recording. */
+void pl_session_close(struct pl_session *s);
+
+/* pl_recording_trim, for every session. */
+void pl_session_trim_all(void);
+
+/* Bytes of the recording that are valid, for readers of its memory. */
+size_t pl_session_bytes(const struct pl_session *s);
+
+/* The calling thread's recorder in @s, or NULL. */
+struct pl_recorder *pl_session_recorder(struct pl_session *s);
+
+/* Where a child's parent= digits stand in the environment, to be overwritten
+ * after a fork; NULL for nowhere. */
+extern char *pl_session_parent_digits;
+
+#endif

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+#include <config.h>
+
+#include "export/stacks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const pl_stacks_extra[PL_STACKS_EXTRA] = {
+	"(folded)", "(deeper)",
+};
+
+/* Of a damaged database sums may come to anything. */
+static int64_t add(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return INT64_MAX;
+	return sum;
+}
+
+/* --------------------------------------------------------------- in order -- */
+
+/* Take @t into @to, which stands for several. */
+static void gather(struct pl_tree_node *to, const struct pl_tree_node *t)
+{
+	to->calls += t->calls;
+	to->resumes += t->resumes;
+	to->self_ns = add(to->self_ns, t->self_ns);
+}
+
+/* Below a path of @most calls one node, of the function @deeper, is to stand
+ * for all there is.  In preorder what it gathers follows it. */
+static int cut(struct pl_tree *tree, uint32_t most, uint32_t deeper)
+{
+	struct pl_tree_node *nodes = tree->nodes;
+	uint32_t *level = calloc(tree->n, sizeof(*level));
+	uint32_t *moved = calloc(tree->n, sizeof(*moved));
+	uint32_t n = 1;
+
+	for (uint32_t i = 1; level && moved && i < tree->n; i++) {
+		struct pl_tree_node t = nodes[i];
+
+		level[i] = level[t.parent] + 1;
+		t.parent = moved[t.parent];
+		if (level[i] == most + 1 && (nodes[n - 1].func != deeper ||
+					     nodes[n - 1].parent != t.parent))
+			t.func = deeper;
+		else if (level[i] > most) {
+			gather(&nodes[n - 1], &t);
+			continue;
+		}
+		moved[i] = n;
+		nodes[n++] = t;
+	}
+	if (level && moved)
+		tree->n = n;
+	free(moved);
+	free(level);
+	return tree->n == n ? 0 : PL_ERR_NOMEM;
+}
+
+/* Time that is taken back from a function: see core/tree.h. */
+static int settle(struct pl_tree *tree, uint32_t n_funcs)
+{
+	int64_t *debts = NULL;
+
+	for (uint32_t i = 0; i < tree->n; i++) {
+		struct pl_tree_node *t = &tree->nodes[i];
+
+		if (t->self_ns >= 0)
+			continue;
+		if (!debts)
+			debts = calloc(n_funcs, sizeof(*debts));
+		if (!debts)
+			return PL_ERR_NOMEM;
+		debts[t->func] = add(debts[t->func], -t->self_ns);
+		t->self_ns = 0;
+	}
+	for (uint32_t i = 0; debts && i < tree->n; i++) {
+		struct pl_tree_node *t = &tree->nodes[i];
+		int64_t part = debts[t->func] < t->self_ns ?
+			       debts[t->func] : t->self_ns;
+
+		t->self_ns -= part;
+		debts[t->func] -= part;
+	}
+	free(debts);
+	return 0;
+}
+
+/* Backwards, a child comes before its parent. */
+static void add_up(struct pl_tree *tree)
+{
+	struct pl_tree_node *nodes = tree->nodes;
+
+	for (uint32_t i = 0; i < tree->n; i++) {
+		nodes[i].total_ns = nodes[i].self_ns;
+		nodes[i].end = i + 1;
+	}
+	for (uint32_t i = tree->n; i-- > 1;) {
+		struct pl_tree_node *up = &nodes[nodes[i].parent];
+
+		up->total_ns = add(up->total_ns, nodes[i].total_ns);
+		if (up->end < nodes[i].end)
+			up->end = nodes[i].end;
+	}
+}
+
+int pl_stacks_level(struct pl_tree *tree, uint32_t n_funcs, uint32_t max_depth,
+		    struct pl_error *err)
+{
+	int rc;
+
+	if (!tree->n)
+		return 0;
+	tree->nodes[0].self_ns = 0;
+	for (uint32_t i = 0; i < tree->n; i++)
+		if (tree->nodes[i].func >= n_funcs)
+			tree->nodes[i].func = n_funcs;
+	rc = settle(tree, n_funcs + 1);
+	if (!rc && max_depth)
+		rc = cut(tree, max_depth, n_funcs + 1);
+	if (rc)
+		return pl_fail(err, rc, "no memory for a tree of %u nodes",
+			       tree->n);
+	add_up(tree);
+	return 0;
+}
+
+/* --------------------------------------------------------- one by one -- */
+
+/* What has no tree, and a Profile whose time another thread has as well. */
+static void keep_wanted(struct pl_stacks *s, bool all)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n_threads; i++) {
+		struct pl_thread t = s->threads[i];
+
+		if (!t.n_nodes || (!t.counted && !all))
+			continue;
+		s->n_nodes += t.n_nodes;
+		/* What is left out moves behind, for pl_threads_free. */
+		s->threads[i] = s->threads[n];
+		s->threads[n++] = t;
+	}
+	s->n_wanted = n;
+}
+
+int pl_stacks_open(struct pl_stacks *s, struct pl_store *store,
+		   const struct pl_select *sel, uint32_t max_depth,
+		   struct pl_error *err)
+{
+	struct pl_select all = *sel;
+	int rc;
+
+	memset(s, 0, sizeof(*s));
+	s->store = store;
+	s->max_depth = max_depth;
+	rc = pl_store_load(store, sel, false, &s->profile, err);
+	if (rc)
+		return rc;
+	all.run_id = s->profile.run_id;
+	rc = pl_store_threads(store, &all, &s->threads, &s->n_threads, err);
+	if (!rc)
+		rc = pl_store_processes(store, all.run_id, &s->processes,
+					&s->n_processes, err);
+	if (rc)
+		return rc;
+	keep_wanted(s, sel->process_id || sel->thread_id);
+	if (!s->n_wanted && s->profile.n_funcs)
+		return pl_fail(err, PL_ERR_NOENT, "run %lld has no call paths: "
+			       "another profiler recorded it, which kept none",
+			       (long long)all.run_id);
+	return 0;
+}
+
+int pl_stacks_next(struct pl_stacks *s, struct pl_error *err)
+{
+	static const struct pl_process unknown = { .clock = "wall" };
+	int rc;
+
+	if (s->at == s->n_wanted)
+		return 0;
+	s->thread = &s->threads[s->at++];
+	s->process = &unknown;
+	for (size_t i = 0; i < s->n_processes; i++)
+		if (s->processes[i].id == s->thread->process_id)
+			s->process = &s->processes[i];
+	rc = pl_store_load_tree(s->store, s->thread, &s->profile, &s->tree,
+				err);
+	if (!rc)
+		rc = pl_stacks_level(&s->tree, s->profile.n_funcs,
+				     s->max_depth, err);
+	return rc ? rc : 1;
+}
+
+void pl_stacks_close(struct pl_stacks *s)
+{
+	pl_profile_release(&s->profile);
+	pl_threads_free(s->threads, s->n_threads);
+	pl_processes_free(s->processes, s->n_processes);
+	pl_tree_release(&s->tree);
+	memset(s, 0, sizeof(*s));
+}
+
+char *pl_stacks_thread_name(const struct pl_thread *t)
+{
+	const char *name = t->name ? t->name : "thread";
+	const char *scope = t->scope ? t->scope : "";
+	char *text;
+
+	if (asprintf(&text, "%s%s%s (pid %u, tid %u)", name,
+		     *scope ? ", scope " : "", scope, t->pid, t->tid) < 0)
+		return NULL;
+	return text;
+}
+
+int64_t pl_stacks_ended_ns(const struct pl_stacks *s)
+{
+	int64_t ended = s->profile.started_ns;
+
+	for (size_t i = 0; i < s->n_processes; i++)
+		if (s->processes[i].ended_ns > ended)
+			ended = s->processes[i].ended_ns;
+	return ended;
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+#include <config.h>
+
+#include "export/stats.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* pstats adds source + target, ints and floats alike; so do we. */
+static void add_figures(struct pl_stat_figures *target,
+			const struct pl_stat_figures *source)
+{
+	target->nc = source->nc + target->nc;
+	target->cc = source->cc + target->cc;
+	target->tt = source->tt + target->tt;
+	target->ct = source->ct + target->ct;
+}
+
+/* -------------------------------------------------- from one to another -- */
+
+/*
+ * Build @to from @from under new labels:
+ *
+ *	number[i]	new index of the old stat i, in order of first sight
+ *	members		old indices, grouped by new index (start[k]..start[k+1])
+ *	seen[k]		where new caller k stands in the list at hand, + 1
+ */
+struct regroup {
+	const struct pl_stats *from;
+	struct pl_stats to;
+	struct pl_labels labels;
+	uint32_t *number, *members, *start;
+	uint32_t *seen_here, *seen_before;
+	struct pl_stat_caller *here;	/* callers of one old stat */
+	bool overwrite;			/* equal callers of one old stat */
+};
+
+static void regroup_release(struct regroup *g)
+{
+	pl_labels_release(&g->labels);
+	free(g->number);
+	free(g->members);
+	free(g->start);
+	free(g->seen_here);
+	free(g->seen_before);
+	free(g->here);
+}
+
+/* One more than needed: malloc(0) may be NULL. */
+static void *alloc(size_t n, size_t size)
+{
+	return calloc(n + 1, size);
+}
+
+static int regroup_alloc(struct regroup *g, struct pl_error *err)
+{
+	uint32_t n = g->from->n;
+
+	g->number = alloc(n, sizeof(*g->number));
+	g->members = alloc(n, sizeof(*g->members));
+	g->start = alloc(n + 1, sizeof(*g->start));
+	g->seen_here = alloc(n, sizeof(*g->seen_here));
+	g->seen_before = alloc(n, sizeof(*g->seen_before));
+	g->here = alloc(n, sizeof(*g->here));
+	g->to.stats = alloc(n, sizeof(*g->to.stats));
+	g->to.callers = alloc(g->from->n_callers, sizeof(*g->to.callers));
+	if (!g->number || !g->members || !g->start || !g->seen_here ||
+	    !g->seen_before || !g->here || !g->to.stats || !g->to.callers)
+		return pl_fail(err, PL_ERR_NOMEM, "out of memory");
+	return 0;
+}
+
+static int number_stats(struct regroup *g,
+			struct pl_label (*relabel)(struct pl_label),
+			struct pl_error *err)
+{
+	const struct pl_stats *from = g->from;
+
+	for (uint32_t i = 0; i < from->n; i++) {
+		int rc = pl_labels_add(&g->labels,
+				       relabel(from->stats[i].label),
+				       &g->number[i], err);
+
+		if (rc)
+			return rc;
+		g->start[g->number[i] + 1]++;
+	}
+	for (uint32_t k = 0; k < g->labels.n; k++)
+		g->start[k + 1] += g->start[k];
+	for (uint32_t i = from->n; i-- > 0;)
+		g->members[--g->start[g->number[i] + 1]] = i;
+	/* Counting down has moved every bound one place: start[k + 1] is the
+	 * first of k now. */
+	memmove(g->start, g->start + 1, g->labels.n * sizeof(*g->start));
+	g->start[g->labels.n] = from->n;
+	return 0;
+}
+
+/* newcallers of strip_dirs, for the old stat @s; returns how many. */
+static uint32_t relabel_callers(struct regroup *g, const struct pl_stat *s)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->n_callers; i++) {
+		const struct pl_stat_caller *c =
+			&g->from->callers[s->first_caller + i];
+		uint32_t k = g->number[c->caller];
+
+		if (!g->seen_here[k]) {
+			g->here[n].caller = k;
+			g->here[n].f = c->f;
+			g->seen_here[k] = ++n;
+		} else if (g->overwrite) {
+			g->here[g->seen_here[k] - 1].f = c->f;
+		} else {
+			add_figures(&g->here[g->seen_here[k] - 1].f, &c->f);
+		}
+	}
+	for (uint32_t i = 0; i < n; i++)
+		g->seen_here[g->here[i].caller] = 0;
+	return n;
+}
+
+/* add_callers(): those in g->here to the callers of the new stat @to. */
+static void add_callers(struct regroup *g, struct pl_stat *to, uint32_t n)
+{
+	struct pl_stat_caller *list = g->to.callers + to->first_caller;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t *seen = &g->seen_before[g->here[i].caller];
+
+		if (*seen) {
+			add_figures(&list[*seen - 1].f, &g->here[i].f);
+		} else {
+			list[to->n_callers] = g->here[i];
+			*seen = ++to->n_callers;
+			g->to.n_callers++;
+		}
+	}
+}
+
+static void merge_members(struct regroup *g, uint32_t k)
+{
+	struct pl_stat *to = &g->to.stats[k];
+
+	to->label = g->labels.labels[k];
+	to->first_caller = g->to.n_callers;
+	for (uint32_t m = g->start[k]; m < g->start[k + 1]; m++) {
+		const struct pl_stat *s = &g->from->stats[g->members[m]];
+
+		if (m == g->start[k])
+			to->f = s->f;
+		else
+			add_figures(&to->f, &s->f);
+		to->is_item |= s->is_item;
+		add_callers(g, to, relabel_callers(g, s));
+	}
+	for (uint32_t i = 0; i < to->n_callers; i++)
+		g->seen_before[g->to.callers[to->first_caller + i].caller] = 0;
+}
+
+/* Replace @stats by itself under new labels. */
+static int regroup(struct pl_stats *stats, bool overwrite,
+		   struct pl_label (*relabel)(struct pl_label),
+		   struct pl_error *err)
+{
+	struct regroup g = { .from = stats, .overwrite = overwrite };
+	int rc = regroup_alloc(&g, err);
+
+	if (!rc)
+		rc = number_stats(&g, relabel, err);
+	if (rc) {
+		pl_stats_release(&g.to);
+	} else {
+		g.to.n = g.labels.n;
+		for (uint32_t k = 0; k < g.to.n; k++) {
+			merge_members(&g, k);
+			g.to.n_items += g.to.stats[k].is_item;
+		}
+		pl_stats_release(stats);
+		*stats = g.to;
+	}
+	regroup_release(&g);
+	return rc;
+}
+
+/* ------------------------------------------------------------------------ */
+
+static struct pl_stat_figures seconds(const struct pl_figures *f)
+{
+	return (struct pl_stat_figures){
+		.nc = f->calls + f->resumes,
+		.cc = f->primitive,
+		.tt = (double)f->self_ns * 1e-9,
+		.ct = (double)f->cum_ns * 1e-9,
+	};
+}
+
+/* @place: index of a function -> of its stat. */
+static void copy_edges(struct pl_stats *stats, const struct pl_profile *p,
+		       const uint32_t *place)
+{
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; i < p->n_edges; i++)
+		stats->stats[place[p->edges[i].callee]].n_callers++;
+	for (uint32_t i = 0; i < stats->n; i++) {
+		stats->stats[i].first_caller = at;
+		at += stats->stats[i].n_callers;
+		stats->stats[i].n_callers = 0;
+	}
+	for (uint32_t i = 0; i < p->n_edges; i++) {
+		const struct pl_edge *e = &p->edges[i];
+		struct pl_stat *s = &stats->stats[place[e->callee]];
+		struct pl_stat_caller *c =
+			&stats->callers[s->first_caller + s->n_callers++];
+
+		c->caller = place[e->caller];
+		c->f = seconds(&e->f);
+	}
+	stats->n_callers = p->n_edges;
+}
+
+/* Items first, so that they stay first, and in order, under any labels. */
+static void copy_funcs(struct pl_stats *stats, const struct pl_profile *p,
+		       uint32_t *place)
+{
+	for (int is_item = 1; is_item >= 0; is_item--)
+		for (uint32_t i = 0; i < p->n_funcs; i++) {
+			const struct pl_pfunc *f = &p->funcs[i];
+
+			if (f->only_calls == is_item)
+				continue;
+			place[i] = stats->n;
+			stats->stats[stats->n++] = (struct pl_stat){
+				.label = { f->file, f->name, f->line },
+				.is_item = is_item,
+				.f = seconds(&f->f),
+			};
+		}
+}
+
+static struct pl_label same_label(struct pl_label label)
+{
+	return label;
+}
+
+int pl_stats_init(struct pl_stats *stats, const struct pl_profile *profile,
+		  struct pl_error *err)
+{
+	uint32_t *place = alloc(profile->n_funcs, sizeof(*place));
+	int rc;
+
+	memset(stats, 0, sizeof(*stats));
+	stats->stats = alloc(profile->n_funcs, sizeof(*stats->stats));
+	stats->callers = alloc(profile->n_edges, sizeof(*stats->callers));
+	if (!place || !stats->stats || !stats->callers) {
+		rc = pl_fail(err, PL_ERR_NOMEM, "out of memory");
+	} else {
+		copy_funcs(stats, profile, place);
+		copy_edges(stats, profile, place);
+		rc = regroup(stats, false, same_label, err);
+	}
+	free(place);
+	if (rc)
+		pl_stats_release(stats);
+	return rc;
+}
+
+static struct pl_label without_folder(struct pl_label label)
+{
+	const char *slash = strrchr(label.file, '/');
+
+	if (slash)
+		label.file = slash + 1;
+	return label;
+}
+
+int pl_stats_strip_dirs(struct pl_stats *stats, struct pl_error *err)
+{
+	return regroup(stats, true, without_folder, err);
+}
+
+void pl_stats_release(struct pl_stats *stats)
+{
+	free(stats->stats);
+	free(stats->callers);
+	memset(stats, 0, sizeof(*stats));
+}

@@ -1,0 +1,14 @@
+# The stub that LD_PRELOAD puts into every process of a tree, and the public C
+# API.  No Python symbol, nothing linked but libc, and not -z now: a process
+# that is no Python must not notice it.
+preload_sources = \
+	include/proflite.h \
+	%reldir%/stub.c
+
+include_HEADERS += include/proflite.h
+
+lib_LTLIBRARIES += libproflite.la
+libproflite_la_SOURCES = $(preload_sources)
+libproflite_la_LDFLAGS = $(AM_LDFLAGS) -shared -version-info 0:0:0 \
+	-Wl,-z,lazy
+libproflite_la_LIBADD = $(DL_LIBS)

@@ -1,0 +1,636 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stub.c: what LD_PRELOAD puts into every process of a tree, and the C API.
+ *
+ * LD_PRELOAD reaches sh, ls and gcc too, so there is no Python symbol here and
+ * nothing is done in a process that has no Python: not a byte printed, not a
+ * file made.  Inside a Python, an audit hook is added before the interpreter
+ * is initialised; the engine is opened when the interpreter is ready and user
+ * code is about to run:
+ *
+ *	constructor ── PySys_AddAuditHook ──► cpython.run_*        start
+ *	                                      first code of a host start
+ *	                                      PyInterpreterState_Clear  finish
+ *	_exit, quick_exit, exec*  ──────────► nets under it
+ *
+ * Everything is found with dlsym.  errno is the host's: saved and restored.
+ */
+#include <config.h>
+
+#include "proflite.h"
+
+#include "core/format.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#define ENV_NAME "PROFLITE_OPTIONS"
+
+typedef int (*audit_hook)(const char *event, void *args, void *data);
+
+/* The engine's functions, once it is open. */
+static struct engine {
+	int (*start)(const char *text, const uint8_t *uuid,
+		     char *parent_digits, char *msg, size_t size);
+	void (*finish)(int end, int status, int ingest_now);
+	void (*exit_now)(int status);
+	void (*exec)(int begin);
+	void (*interpreter_starts)(void);
+	void (*interpreter_ends)(void);
+	void (*limits)(void);
+	int (*stop)(char *msg, size_t size);
+	int (*save)(const char *db, char *msg, size_t size);
+} engine;
+
+/* What of Python the stub itself needs. */
+static struct python {
+	int (*add_audit_hook)(audit_hook, void *);
+	int (*is_initialized)(void);
+	void *(*current_frame)(void);
+	void *(*interpreter)(void);
+	int64_t (*interpreter_id)(void *);
+	int (*at_exit)(void (*)(void));
+} py;
+
+static char error_text[512];
+static const char *options_text;	/* ours, from the environment */
+static char *environment;		/* "PROFLITE_OPTIONS=…" for children */
+static char *parent_digits;		/* in it */
+static uint8_t uuid[16];		/* of this process's recording */
+static bool started, dead;
+
+static void complain(const char *text)
+{
+	char line[sizeof(error_text) + 16];
+	int n = snprintf(line, sizeof(line), "proflite: %s\n", text);
+
+	if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0) {
+		/* nowhere left to say it */
+	}
+}
+
+/* -------------------------------------------------------------- engine -- */
+
+/*
+ * The engine lies in the Python package: beside this file in a wheel, in
+ * proflite/python/proflite below it when installed by make.
+ */
+static void *open_engine(void)
+{
+	static const char *const places[] = {
+		"proflite/python/proflite/_proflite.so",
+		"_proflite.so",
+		"_proflite.abi3.so",
+		"../_proflite.abi3.so",
+	};
+	void *handle = NULL;
+	char path[4096];
+	size_t dir_len;
+	Dl_info info;
+
+	if (!dladdr((void *)&open_engine, &info) || !info.dli_fname)
+		return NULL;
+	dir_len = strlen(info.dli_fname);
+	while (dir_len && info.dli_fname[dir_len - 1] != '/')
+		dir_len--;
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		if (dir_len + strlen(places[i]) + 1 > sizeof(path))
+			return NULL;
+		memcpy(path, info.dli_fname, dir_len);
+		strcpy(path + dir_len, places[i]);
+		if (access(path, R_OK))
+			continue;
+		handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+		if (!handle)
+			snprintf(error_text, sizeof(error_text), "%s",
+				 dlerror());
+		return handle;
+	}
+	snprintf(error_text, sizeof(error_text),
+		 "the engine is not installed beside %s", info.dli_fname);
+	return NULL;
+}
+
+static bool load_engine(void)
+{
+	static const struct {
+		const char *symbol;
+		void *slot;
+	} wanted[] = {
+		{ "proflite_engine_start", &engine.start },
+		{ "proflite_engine_finish", &engine.finish },
+		{ "proflite_engine_exit_now", &engine.exit_now },
+		{ "proflite_engine_exec", &engine.exec },
+		{ "proflite_engine_interpreter_starts",
+		  &engine.interpreter_starts },
+		{ "proflite_engine_interpreter_ends",
+		  &engine.interpreter_ends },
+		{ "proflite_engine_limits", &engine.limits },
+		{ "proflite_engine_stop", &engine.stop },
+		{ "proflite_engine_save", &engine.save },
+	};
+	void *handle;
+
+	if (engine.start)
+		return true;
+	handle = open_engine();
+	if (!handle)
+		return false;
+	/* From the last to the first: `start` is the one that is tested. */
+	for (size_t i = sizeof(wanted) / sizeof(*wanted); i-- > 0;) {
+		void *p = dlsym(handle, wanted[i].symbol);
+
+		if (!p) {
+			snprintf(error_text, sizeof(error_text),
+				 "the engine is of another version: it has no "
+				 "%s", wanted[i].symbol);
+			return false;
+		}
+		*(void **)wanted[i].slot = p;
+	}
+	return true;
+}
+
+static void find_python(void)
+{
+	static const struct {
+		const char *symbol;
+		void *slot;
+	} wanted[] = {
+		{ "PySys_AddAuditHook", &py.add_audit_hook },
+		{ "Py_IsInitialized", &py.is_initialized },
+		{ "PyEval_GetFrame", &py.current_frame },
+		{ "PyInterpreterState_Get", &py.interpreter },
+		{ "PyInterpreterState_GetID", &py.interpreter_id },
+		{ "Py_AtExit", &py.at_exit },
+	};
+
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
+		*(void **)wanted[i].slot = dlsym(RTLD_DEFAULT,
+						 wanted[i].symbol);
+}
+
+static void start(void)
+{
+	int saved = errno;
+
+	started = true;
+	if (!load_engine() ||
+	    engine.start(options_text, uuid, parent_digits, error_text,
+			 sizeof(error_text))) {
+		dead = true;
+		complain(error_text);
+	}
+	errno = saved;
+}
+
+/* ---------------------------------------------------------- audit hook -- */
+
+static bool begins_with(const char *s, const char *prefix)
+{
+	return !strncmp(s, prefix, strlen(prefix));
+}
+
+/*
+ * Code is about to run with no frame below it: a host's PyRun or import, after
+ * initialisation.  The import of site has no frame either, but is followed by
+ * cpython.run_* in the python program; its own code runs in frames.
+ */
+static bool is_host_code(const char *event)
+{
+	if (strcmp(event, "exec") && strcmp(event, "compile"))
+		return false;
+	return py.is_initialized && py.is_initialized() && py.current_frame &&
+	       !py.current_frame();
+}
+
+/* Interpreters that have joined, by id; those beyond join at every event,
+ * which does no harm. */
+static uint64_t joined = 1;
+
+static void join_interpreter(void)
+{
+	int64_t id;
+
+	if (!py.interpreter || !py.interpreter_id)
+		return;
+	id = py.interpreter_id(py.interpreter());
+	if (id < 0 || id > 63 ||
+	    __atomic_load_n(&joined, __ATOMIC_RELAXED) >> id & 1)
+		return;
+	__atomic_or_fetch(&joined, UINT64_C(1) << id, __ATOMIC_RELAXED);
+	engine.interpreter_starts();
+}
+
+/* The node's address and the allocator it is freed with, see debug_heap. */
+static void hooks_are_freed(void);
+static void add_hook(void);
+static void name_recording(void);
+
+/* A host's interpreter is gone, and our hook with it; it may initialise
+ * another one, which is another recording. */
+static void await_next_life(void)
+{
+	started = dead = false;
+	joined = 1;
+	name_recording();
+	add_hook();
+}
+
+static void start_in_host(void)
+{
+	start();
+	if (!dead && py.at_exit)
+		py.at_exit(await_next_life);
+}
+
+/*
+ * Called for every audited operation: a few compares for the common ones.
+ * The result is always 0, anything else would abort the operation.
+ */
+static int on_audit(const char *event, void *args, void *data)
+{
+	(void)args, (void)data;
+	if (dead && *event != 'c')
+		return 0;
+	switch (*event) {
+	case 'c':
+		if (!started && begins_with(event, "cpython.run_"))
+			start();
+		else if (!started && is_host_code(event))
+			start_in_host();
+		else if (!strcmp(event, "cpython.PyInterpreterState_Clear")) {
+			if (started && !dead)
+				engine.interpreter_ends();
+		} else if (!strcmp(event, "cpython._PySys_ClearAuditHooks")) {
+			hooks_are_freed();
+		}
+		break;
+	case 'e':
+		if (!started && is_host_code(event))
+			start_in_host();
+		else if (started && !strcmp(event, "exec"))
+			join_interpreter();
+		break;
+	case 'r':
+		if (started && (!strcmp(event, "resource.setrlimit") ||
+				!strcmp(event, "resource.prlimit")))
+			engine.limits();
+		break;
+	}
+	return 0;
+}
+
+/*
+ * The interpreter frees the hook's node with the raw allocator in force at its
+ * end; we add it before the debug allocators (-X dev, PYTHONMALLOC=debug) are
+ * installed, and their free() aborts on a block that is not theirs.  So the
+ * node's address is learnt while it is allocated, and when the hooks are about
+ * to be freed, a raw allocator is put in place that leaves this one alone.
+ */
+struct allocator {			/* PyMemAllocatorEx */
+	void *ctx;
+	void *(*malloc)(void *ctx, size_t size);
+	void *(*calloc)(void *ctx, size_t n, size_t size);
+	void *(*realloc)(void *ctx, void *p, size_t size);
+	void (*free)(void *ctx, void *p);
+};
+
+static struct {
+	void (*get)(int domain, struct allocator *);
+	void (*set)(int domain, struct allocator *);
+	struct allocator real;
+	void *node;
+} raw;
+
+static void *note_malloc(void *ctx, size_t size)
+{
+	(void)ctx;
+	return raw.node = raw.real.malloc(raw.real.ctx, size);
+}
+
+static void *note_calloc(void *ctx, size_t n, size_t size)
+{
+	(void)ctx;
+	return raw.node = raw.real.calloc(raw.real.ctx, n, size);
+}
+
+static void *pass_malloc(void *ctx, size_t size)
+{
+	(void)ctx;
+	return raw.real.malloc(raw.real.ctx, size);
+}
+
+static void *pass_calloc(void *ctx, size_t n, size_t size)
+{
+	(void)ctx;
+	return raw.real.calloc(raw.real.ctx, n, size);
+}
+
+static void *pass_realloc(void *ctx, void *p, size_t size)
+{
+	(void)ctx;
+	return raw.real.realloc(raw.real.ctx, p, size);
+}
+
+static void pass_free(void *ctx, void *p)
+{
+	(void)ctx;
+	if (p == raw.node && p) {
+		raw.node = NULL;	/* leaked, 24 bytes, once */
+		raw.set(0, &raw.real);
+		return;
+	}
+	raw.real.free(raw.real.ctx, p);
+}
+
+static void hooks_are_freed(void)
+{
+	struct allocator skip = { NULL, pass_malloc, pass_calloc, pass_realloc,
+				  pass_free };
+
+	if (!raw.node)
+		return;
+	raw.get(0, &raw.real);
+	raw.set(0, &skip);
+}
+
+static void add_hook(void)
+{
+	struct allocator note = { NULL, note_malloc, note_calloc, pass_realloc,
+				  pass_free };
+
+	*(void **)&raw.get = dlsym(RTLD_DEFAULT, "PyMem_GetAllocator");
+	*(void **)&raw.set = dlsym(RTLD_DEFAULT, "PyMem_SetAllocator");
+	if (!raw.get || !raw.set) {
+		py.add_audit_hook(on_audit, NULL);
+		return;
+	}
+	raw.get(0, &raw.real);
+	raw.set(0, &note);
+	py.add_audit_hook(on_audit, NULL);
+	raw.set(0, &raw.real);
+}
+
+/* --------------------------------------------------------- environment -- */
+
+static void put_hex(char *to, const uint8_t id[16])
+{
+	static const char digit[] = "0123456789abcdef";
+
+	for (int i = 0; i < 16; i++) {
+		*to++ = digit[id[i] >> 4];
+		*to++ = digit[id[i] & 15];
+	}
+}
+
+/* Cut ",KEY=<32 digits>" out of @s. */
+static void cut_id(char *s, const char *key)
+{
+	char *at;
+
+	while ((at = strstr(s, key)) && strlen(at) >= strlen(key) + 32) {
+		char *end = at + strlen(key) + 32;
+
+		if (at > s && at[-1] == ',')
+			at--;
+		else if (at == s && *end == ',')
+			end++;
+		memmove(at, end, strlen(end) + 1);
+	}
+}
+
+/* A number for the next recording, and for children to know it by. */
+static void name_recording(void)
+{
+	uint8_t id[16];
+
+	if (getrandom(id, 16, GRND_NONBLOCK) != 16)
+		return;
+	memcpy(uuid, id, 16);
+	if (parent_digits)
+		put_hex(parent_digits, uuid);
+}
+
+/*
+ * Children find in the environment which run they belong to and whose children
+ * they are.  The digits of the parent are overwritten after a fork, in place:
+ * setenv would allocate.
+ */
+static void prepare_environment(const char *text)
+{
+	static const uint8_t zero[16];
+	char *own = strdup(text), *rest = strdup(text);
+	const char *run = strstr(text, "run=");
+	uint8_t run_id[16];
+	size_t n;
+
+	if (getrandom(uuid, 16, GRND_NONBLOCK) != 16 ||
+	    getrandom(run_id, 16, GRND_NONBLOCK) != 16 ||
+	    !memcmp(uuid, zero, 16) || !own || !rest)
+		return;
+	n = strlen(text) + sizeof(ENV_NAME) + 96;
+	environment = malloc(n);
+	if (!environment)
+		return;
+	cut_id(rest, "run=");
+	cut_id(rest, "parent=");
+	n = (size_t)sprintf(environment, "%s=%s%s", ENV_NAME, rest,
+			    *rest ? "," : "");
+	strcpy(environment + n, "run=");
+	if (run && strlen(run) >= 36)
+		memcpy(environment + n + 4, run + 4, 32);
+	else
+		put_hex(environment + n + 4, run_id);
+	strcpy(environment + n + 36, ",parent=");
+	parent_digits = environment + n + 44;
+	put_hex(parent_digits, uuid);
+	parent_digits[32] = '\0';
+	if (!(run && strlen(run) >= 36)) {
+		/* our own options name the new run as well */
+		char *longer = malloc(strlen(text) + 48);
+
+		if (longer) {
+			sprintf(longer, "%s%s%.36s", text, *text ? "," : "",
+				environment + n);
+			free(own);
+			own = longer;
+		}
+	}
+	options_text = own;
+	free(rest);
+	putenv(environment);
+}
+
+/*
+ * A process with more rights than its user must not be made to write files by
+ * a variable; glibc ignores LD_PRELOAD there too, but not for a library that
+ * is in the system's folders and setuid itself.
+ */
+__attribute__((constructor)) static void constructor(void)
+{
+	const char *text = getauxval(AT_SECURE) ? NULL : getenv(ENV_NAME);
+	int saved = errno;
+
+	if (text) {
+		find_python();
+		if (py.add_audit_hook) {
+			options_text = text;
+			prepare_environment(text);
+			add_hook();
+		}
+	}
+	errno = saved;
+}
+
+/* ---------------------------------------------------------------- nets -- */
+
+static void *next_symbol(const char *name)
+{
+	return dlsym(RTLD_NEXT, name);
+}
+
+static void before_exit(int status)
+{
+	int saved = errno;
+
+	if (started && !dead && engine.exit_now)
+		engine.exit_now(status);
+	errno = saved;
+}
+
+PROFLITE_API void _exit(int status)
+{
+	void (*real)(int) __attribute__((noreturn));
+
+	*(void **)&real = next_symbol("_exit");
+	before_exit(status);
+	real(status);
+}
+
+PROFLITE_API void _Exit(int status)
+{
+	void (*real)(int) __attribute__((noreturn));
+
+	*(void **)&real = next_symbol("_Exit");
+	before_exit(status);
+	real(status);
+}
+
+PROFLITE_API void quick_exit(int status)
+{
+	void (*real)(int) __attribute__((noreturn));
+
+	*(void **)&real = next_symbol("quick_exit");
+	before_exit(status);
+	real(status);
+}
+
+static void around_exec(int begin)
+{
+	int saved = errno;
+
+	if (started && !dead && engine.exec)
+		engine.exec(begin);
+	errno = saved;
+}
+
+PROFLITE_API int execve(const char *path, char *const argv[],
+			char *const envp[])
+{
+	int (*real)(const char *, char *const[], char *const[]);
+	int rc;
+
+	*(void **)&real = next_symbol("execve");
+	around_exec(1);
+	rc = real(path, argv, envp);
+	around_exec(0);
+	return rc;
+}
+
+PROFLITE_API int execv(const char *path, char *const argv[])
+{
+	int (*real)(const char *, char *const[]);
+	int rc;
+
+	*(void **)&real = next_symbol("execv");
+	around_exec(1);
+	rc = real(path, argv);
+	around_exec(0);
+	return rc;
+}
+
+PROFLITE_API int execvp(const char *file, char *const argv[])
+{
+	int (*real)(const char *, char *const[]);
+	int rc;
+
+	*(void **)&real = next_symbol("execvp");
+	around_exec(1);
+	rc = real(file, argv);
+	around_exec(0);
+	return rc;
+}
+
+PROFLITE_API int fexecve(int fd, char *const argv[], char *const envp[])
+{
+	int (*real)(int, char *const[], char *const[]);
+	int rc;
+
+	*(void **)&real = next_symbol("fexecve");
+	around_exec(1);
+	rc = real(fd, argv, envp);
+	around_exec(0);
+	return rc;
+}
+
+/* --------------------------------------------------------------- C API -- */
+
+int proflite_start(const char *options)
+{
+	find_python();
+	if (!py.is_initialized || !py.is_initialized()) {
+		snprintf(error_text, sizeof(error_text),
+			 "no Python is initialised in this process");
+		return -1;
+	}
+	if (!load_engine())
+		return -1;
+	if (engine.start(options, NULL, NULL, error_text, sizeof(error_text)))
+		return -1;
+	started = true;
+	dead = false;
+	return 0;
+}
+
+int proflite_stop(void)
+{
+	return engine.stop ? engine.stop(error_text, sizeof(error_text)) : 0;
+}
+
+int proflite_flush(const char *db)
+{
+	if (engine.save)
+		return engine.save(db, error_text, sizeof(error_text));
+	snprintf(error_text, sizeof(error_text),
+		 "nothing is being recorded: call proflite_start first");
+	return -1;
+}
+
+const char *proflite_error(void)
+{
+	return error_text;
+}
+
+const char *proflite_version(void)
+{
+	return PACKAGE_VERSION;
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+#include <config.h>
+
+#include "probe/engine.h"
+
+#include "base/hash.h"
+#include "core/recorder_inline.h"
+#include "core/uuid.h"
+#include "probe/probe.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define EXPORT __attribute__((visibility("default")))
+
+/* How long a process may be held up at its end by a locked database.  After
+ * that the recording stays and the next command takes it in. */
+#define FINISH_BUSY_MS 2000
+#define SAVE_BUSY_MS 10000
+
+/* The one process-wide session.  Guarded by the GIL until finish. */
+static struct pl_session *session;
+static uint8_t run_uuid[16];
+
+/* PROFLITE_OPTIONS as read by the stub; valid when have_base is set. */
+static struct pl_options base_options;
+static bool have_base;
+static uint8_t base_uuid[16];
+
+typedef int (*store_finish_fn)(const char *rec_path, const char *db_path,
+			       int busy_ms, char *msg, size_t size);
+typedef int (*store_save_fn)(const void *recording, size_t bytes,
+			     const char *db_path, int busy_ms, char *msg,
+			     size_t size);
+
+void pl_engine_complain(const struct pl_error *err)
+{
+	char line[sizeof(err->text) + 16];
+	int saved = errno;
+	int n = snprintf(line, sizeof(line), "proflite: %s\n", err->text);
+
+	if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0) {
+		/* nowhere left to say it */
+	}
+	errno = saved;
+}
+
+/* --------------------------------------------------------------- store -- */
+
+/* The store lies beside the engine. */
+static void *open_store(struct pl_error *err)
+{
+	static void *handle;
+	char path[4096];
+	Dl_info info;
+	char *slash;
+
+	if (handle)
+		return handle;
+	if (!dladdr((void *)&open_store, &info) || !info.dli_fname ||
+	    strlen(info.dli_fname) + 16 > sizeof(path)) {
+		pl_fail(err, PL_ERR_SYS, "cannot tell where the store is");
+		return NULL;
+	}
+	strcpy(path, info.dli_fname);
+	slash = strrchr(path, '/');
+	strcpy(slash ? slash + 1 : path, "_store.so");
+	handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (!handle)
+		pl_fail(err, PL_ERR_SYS, "cannot load the store: %s",
+			dlerror());
+	return handle;
+}
+
+int pl_engine_save_session(struct pl_session *s, const char *db,
+			   struct pl_error *err)
+{
+	void *store = open_store(err);
+	store_save_fn save = NULL;
+	char msg[sizeof(err->text)] = "";
+	int rc;
+
+	if (store)
+		*(void **)&save = dlsym(store, "proflite_store_save");
+	if (!save)
+		return PL_ERR_SYS;
+	pl_recording_sync(&s->rec);
+	rc = save(s->rec.base, pl_session_bytes(s), db, SAVE_BUSY_MS, msg,
+		  sizeof(msg));
+	if (rc)
+		pl_fail(err, rc, "%s", msg);
+	return rc;
+}
+
+static int ingest(struct pl_session *s, struct pl_error *err)
+{
+	void *store = open_store(err);
+	store_finish_fn finish = NULL;
+	char msg[sizeof(err->text)] = "";
+	int rc;
+
+	if (!s->rec.path)		/* recorded in memory: now or never */
+		return pl_engine_save_session(s, s->options.out, err);
+	if (store)
+		*(void **)&finish = dlsym(store, "proflite_store_finish");
+	if (!finish)
+		return PL_ERR_SYS;
+	rc = finish(s->rec.path, s->options.out, FINISH_BUSY_MS, msg,
+		    sizeof(msg));
+	if (rc)
+		pl_fail(err, rc, "%s; the recording stays in %s", msg,
+			s->rec.path);
+	return rc;
+}
+
+/* ------------------------------------------------------------ the life -- */
+
+struct pl_session *pl_engine_session(void)
+{
+	return session;
+}
+
+bool pl_engine_is_on(void)
+{
+	return session && session->state == PL_SESSION_ON;
+}
+
+/* Py_AtExit: all interpreters are gone, and another may come. */
+static void finish_at_exit(void)
+{
+	pl_engine_finish(PL_END_EXIT, -1, true);
+	pl_probe_forget();
+}
+
+/* A net under everything else: exit() without finalising Python. */
+__attribute__((destructor)) static void finish_at_unload(void)
+{
+	pl_engine_finish(PL_END_EXIT, -1, true);
+}
+
+static int open_session(const struct pl_options *options, const uint8_t *uuid,
+			struct pl_error *err)
+{
+	struct pl_session *s = pl_pages_alloc(sizeof(*s));
+	int rc;
+
+	if (!s)
+		return pl_fail(err, PL_ERR_NOMEM, "no memory");
+	s->options = *options;
+	s->complain = pl_engine_complain;
+	/* Initialised and finalised again: still the same run. */
+	if (pl_uuid_is_zero(s->options.run))
+		memcpy(s->options.run, run_uuid, 16);
+	rc = pl_session_open_process(s, uuid, err);
+	if (rc) {
+		pl_pages_free(s, sizeof(*s));
+		return rc;
+	}
+	if (err && *err->text) {
+		pl_engine_complain(err);
+		*err->text = '\0';
+	}
+	memcpy(run_uuid, s->options.run, 16);
+	s->rec.header->python = pl_recording_str(
+		&s->rec, Py_GetVersion(), strlen(Py_GetVersion()));
+	session = s;
+	return 0;
+}
+
+static void drop_finished(void)
+{
+	struct pl_session *s = session;
+
+	if (!s || s->state != PL_SESSION_DONE)
+		return;
+	session = NULL;
+	/* The objects it kept belong to an interpreter that may be gone, so
+	 * they are not released. */
+	pl_session_close(s);
+	pl_pages_free(s, sizeof(*s));
+}
+
+/* The recording's uuid that children already have in their environment, for
+ * the first recording; a later one gets its own. */
+static const uint8_t *first_uuid(void)
+{
+	static uint8_t taken[16];
+
+	if (pl_uuid_is_zero(base_uuid))
+		return NULL;
+	memcpy(taken, base_uuid, 16);
+	memset(base_uuid, 0, 16);
+	return taken;
+}
+
+int pl_engine_start(const struct pl_options *options, struct pl_error *err)
+{
+	int rc;
+
+	rc = pl_pyapi_init(err);
+	if (rc)
+		return rc;
+	drop_finished();
+	if (!session) {
+		rc = open_session(options, first_uuid(), err);
+		if (rc)
+			return rc;
+		Py_AtExit(finish_at_exit);
+	}
+	return pl_probe_begin(session, NULL, err);
+}
+
+void pl_engine_stop(void)
+{
+	if (session)
+		pl_probe_end(session);
+}
+
+int pl_engine_save(const char *db, struct pl_error *err)
+{
+	if (!session)
+		return pl_fail(err, PL_ERR_NOENT,
+			       "nothing is being recorded: call start() first");
+	return pl_engine_save_session(session, db ? db : session->options.out,
+				      err);
+}
+
+void pl_engine_finish(enum pl_end end, int status, bool may_ingest)
+{
+	struct pl_session *s = session;
+	struct pl_error err = { 0 };
+	int saved = errno;
+
+	/* A vforked child runs in its parent's memory; a forked one that had
+	 * no event yet has nothing of its own. */
+	if (!s || s->state == PL_SESSION_DONE || s->fork_pending ||
+	    s->rec.header->pid != (uint32_t)getpid())
+		return;
+	pl_session_finish(s, end, status);
+	if (may_ingest && s->options.ingest && ingest(s, &err))
+		pl_engine_complain(&err);
+	errno = saved;
+}
+
+/* ----------------------------------------- what the stub calls by name -- */
+
+EXPORT int proflite_engine_start(const char *text, const uint8_t *uuid,
+				 char *parent_digits, char *msg, size_t size);
+EXPORT void proflite_engine_finish(int end, int status, int ingest_now);
+EXPORT void proflite_engine_exit_now(int status);
+EXPORT void proflite_engine_exec(int begin);
+EXPORT void proflite_engine_interpreter_starts(void);
+EXPORT void proflite_engine_interpreter_ends(void);
+EXPORT void proflite_engine_limits(void);
+EXPORT int proflite_engine_stop(char *msg, size_t size);
+EXPORT int proflite_engine_save(const char *db, char *msg, size_t size);
+
+static int report(int rc, const struct pl_error *err, char *msg, size_t size)
+{
+	if (rc && size)
+		snprintf(msg, size, "%s", err->text);
+	return rc ? -1 : 0;
+}
+
+int proflite_engine_start(const char *text, const uint8_t *uuid,
+			  char *parent_digits, char *msg, size_t size)
+{
+	struct pl_error err = { 0 };
+	int rc;
+
+	pl_options_init(&base_options);
+	rc = pl_options_parse(&base_options, text ? text : "", &err);
+	if (parent_digits)
+		pl_session_parent_digits = parent_digits;
+	if (uuid)
+		memcpy(base_uuid, uuid, 16);
+	have_base = !rc;
+	if (!rc && base_options.start)
+		rc = pl_engine_start(&base_options, &err);
+	return report(rc, &err, msg, size);
+}
+
+void pl_engine_base_options(struct pl_options *options)
+{
+	if (have_base)
+		*options = base_options;
+	else
+		pl_options_init(options);
+}
+
+void proflite_engine_finish(int end, int status, int ingest_now)
+{
+	pl_engine_finish((enum pl_end)end, status, ingest_now);
+}
+
+/*
+ * _exit() was called.  From os._exit this is an ordinary place, and the
+ * database can be written; from a signal handler it is not, and nothing may be
+ * called that locks.  The innermost open call tells the two apart.
+ */
+void proflite_engine_exit_now(int status)
+{
+	struct pl_recorder *r = session && !session->fork_pending ?
+				pl_tls.first : NULL;
+	bool from_python = false;
+
+	if (r && r->sp > r->stack + sizeof(struct pl_frame)) {
+		struct pl_node *n = (struct pl_node *)(uintptr_t)r->cur;
+		const struct pl_func *f = (const struct pl_func *)
+			(r->base + (uint64_t)n->func * 32);
+		const struct pl_str *name = (const struct pl_str *)
+			(r->base + (uint64_t)f->name * 8);
+
+		from_python = n->func && f->name &&
+			      strstr(name->bytes, "_exit>") != NULL;
+	}
+	pl_engine_finish(PL_END_UNDERSCORE_EXIT, status, from_python);
+}
+
+/* Before and, if it failed, after an exec: when it works there is no after. */
+void proflite_engine_exec(int begin)
+{
+	struct pl_rec_header *h;
+
+	if (!session || session->state == PL_SESSION_DONE ||
+	    session->fork_pending)
+		return;
+	h = session->rec.header;
+	if (h->pid != (uint32_t)getpid())
+		return;
+	if (begin) {
+		pl_recording_sync(&session->rec);
+		__atomic_or_fetch(&h->flags, PL_REC_F_EXEC_PENDING,
+				  __ATOMIC_RELEASE);
+	} else {
+		__atomic_and_fetch(&h->flags, ~(uint32_t)PL_REC_F_EXEC_PENDING,
+				   __ATOMIC_RELEASE);
+	}
+}
+
+void proflite_engine_interpreter_starts(void)
+{
+	struct pl_error err = { 0 };
+
+	if (pl_engine_is_on() && pl_probe_join_interpreter(&err))
+		pl_engine_complain(&err);
+}
+
+/* `cpython.PyInterpreterState_Clear`, raised for every interpreter. */
+void proflite_engine_interpreter_ends(void)
+{
+	if (!session || PyInterpreterState_Get() != pl_py.main_interpreter())
+		return;
+	pl_engine_finish(PL_END_EXIT, -1, true);
+	pl_probe_forget();
+}
+
+/* The program is about to set a limit for itself. */
+void proflite_engine_limits(void)
+{
+	pl_session_trim_all();
+}
+
+int proflite_engine_stop(char *msg, size_t size)
+{
+	struct pl_error err = { 0 };
+	int rc = 0;
+
+	if (!session)
+		return 0;
+	pl_engine_stop();
+	if (session->state != PL_SESSION_DONE) {
+		pl_session_finish(session, PL_END_STOPPED, -1);
+		rc = ingest(session, &err);
+	}
+	return report(rc, &err, msg, size);
+}
+
+int proflite_engine_save(const char *db, char *msg, size_t size)
+{
+	struct pl_error err = { 0 };
+
+	return report(pl_engine_save(db, &err), &err, msg, size);
+}

@@ -1,0 +1,24 @@
+# The engine: interpreter events to recorder calls.  The only folder with
+# Python.  Every file of src/probe stands here, alphabetically.
+probe_sources = \
+	%reldir%/engine.c \
+	%reldir%/engine.h \
+	%reldir%/module.c \
+	%reldir%/monitoring.c \
+	%reldir%/names.c \
+	%reldir%/names.h \
+	%reldir%/probe.c \
+	%reldir%/probe.h \
+	%reldir%/pyapi.c \
+	%reldir%/pyapi.h \
+	%reldir%/setprofile.c
+
+# Python's symbols stay undefined: the interpreter that loads it has them.
+plpy_LTLIBRARIES += _proflite.la
+_proflite_la_SOURCES = $(probe_sources)
+_proflite_la_CPPFLAGS = $(AM_CPPFLAGS) -isystem $(PYTHON_INCLUDE) \
+	-DPy_LIMITED_API=0x03090000
+_proflite_la_CFLAGS = $(AM_CFLAGS) $(PL_HOT_CFLAGS)
+_proflite_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
+	-export-symbols-regex '^(PyInit__proflite$$|proflite_engine_)'
+_proflite_la_LIBADD = libplcore.la $(DL_LIBS)

@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * monitoring.c: events by sys.monitoring (PEP 669), CPython 3.12 and newer.
+ *
+ * A callback is an object of a type of ours with a vectorcall slot: one call
+ * layer less than a builtin function.  It never fails, never returns DISABLE
+ * (which can lose the C_RETURN that belongs to a CALL), and returns None,
+ * which is immortal in these versions.
+ *
+ * What a CALL event names is not always what is called: 3.12 and 3.13 show a
+ * bound method as it is at CALL, and its function at C_RETURN.  So a bound
+ * method of a C function counts as that function at CALL already.
+ */
+#include <config.h>
+
+#include "probe/probe.h"
+
+#include "base/hash.h"
+#include "core/recorder_inline.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#ifndef Py_TPFLAGS_HAVE_VECTORCALL	/* limited API: since 3.12 */
+#define Py_TPFLAGS_HAVE_VECTORCALL (1UL << 11)
+#endif
+
+typedef PyObject *(*vectorcall_fn)(PyObject *, PyObject *const *, size_t,
+				   PyObject *);
+
+struct callback {
+	PyObject ob_base;
+	vectorcall_fn vectorcall;
+};
+
+/* sys.monitoring.MISSING: a CALL without arguments. */
+static PyObject *missing;
+
+/* ------------------------------------------------------------- events -- */
+
+static inline struct pl_recorder *next_recorder(struct pl_recorder *r)
+{
+	return (struct pl_recorder *)(uintptr_t)r->more;
+}
+
+static inline struct pl_func *func_of(struct pl_recorder *r, uint32_t func)
+{
+	return (struct pl_func *)(uintptr_t)(r->base + (uint64_t)func * 32);
+}
+
+/*
+ * How far behind the instruction at @offset an exception of it may be reported:
+ * 3.15 has a cache behind RESUME, and names that.
+ */
+static uint32_t cache_behind(PyObject *code, uint32_t offset)
+{
+	PyObject *bytes = PyObject_GetAttrString(code, "co_code");
+	uint32_t behind = 0;
+	Py_ssize_t n = 0;
+	char *p = NULL;
+
+	if (bytes && !PyBytes_AsStringAndSize(bytes, &p, &n) &&
+	    offset + 2 < n && !p[offset + 2])
+		behind = 2;
+	Py_XDECREF(bytes);
+	PyErr_Clear();
+	return behind;
+}
+
+/* A path is new: name the function, and learn where its code begins. */
+static struct pl_node *first_sight_of_code(struct pl_recorder *r,
+					   PyObject *code, PyObject *offset,
+					   int resumed)
+{
+	struct pl_node *n = pl_probe_code(r, code);
+	struct pl_func *f = func_of(r, n->func);
+	uint32_t start;
+
+	if (!n->func || resumed)
+		return n;
+	start = (uint32_t)PyLong_AsLong(offset);
+	if (pl_py.version >= 0x030f && f->pad[1] != start + 1)
+		f->pad[0] = cache_behind(code, start);
+	f->pad[1] = start + 1;
+	return n;
+}
+
+static inline void enter_code(PyObject *const *args, int resumed)
+{
+	uint64_t key = (uint64_t)(uintptr_t)args[0];
+
+	for (struct pl_recorder *r = pl_tls_first(); r;
+	     r = next_recorder(r)) {
+		struct pl_node *n = pl_child(r, key);
+
+		if (pl_unlikely(!n))
+			n = first_sight_of_code(r, args[0], args[1], resumed);
+		pl_push(r, n, resumed, 0);
+	}
+}
+
+static PyObject *on_start(PyObject *self, PyObject *const *args, size_t n,
+			  PyObject *kw)
+{
+	(void)self, (void)n, (void)kw;
+	enter_code(args, 0);
+	return Py_None;
+}
+
+static PyObject *on_resume(PyObject *self, PyObject *const *args, size_t n,
+			   PyObject *kw)
+{
+	(void)self, (void)n, (void)kw;
+	enter_code(args, 1);
+	return Py_None;
+}
+
+static PyObject *on_return(PyObject *self, PyObject *const *args, size_t n,
+			   PyObject *kw)
+{
+	(void)self, (void)n, (void)kw;
+	for (struct pl_recorder *r = pl_tls_first(); r;
+	     r = next_recorder(r))
+		pl_leave(r, (uint64_t)(uintptr_t)args[0], 0);
+	return Py_None;
+}
+
+/*
+ * From 3.13 on signals are handled before PY_START is sent; one whose handler
+ * raises there gives a PY_UNWIND of a call that was never announced.  It comes
+ * from the instruction that PY_START comes from, where nothing else can raise.
+ */
+static bool was_never_entered(struct pl_recorder *r, uint64_t key, long offset)
+{
+	struct pl_node *n = (struct pl_node *)(uintptr_t)r->cur;
+	uint32_t func = n->key == key ? n->func : pl_probe_func(r, key);
+	const struct pl_func *f = func_of(r, func);
+
+	return func && f->pad[1] &&
+	       (uint32_t)offset + 1 - f->pad[1] <= f->pad[0];
+}
+
+static PyObject *on_unwind(PyObject *self, PyObject *const *args, size_t n,
+			   PyObject *kw)
+{
+	uint64_t key = (uint64_t)(uintptr_t)args[0];
+	long offset = pl_py.version >= 0x030d ? PyLong_AsLong(args[1]) : -1;
+
+	(void)self, (void)n, (void)kw;
+	for (struct pl_recorder *r = pl_tls_first(); r;
+	     r = next_recorder(r))
+		if (offset >= 0 && was_never_entered(r, key, offset))
+			r->n_unmatched++;
+		else
+			pl_leave(r, key, 0);
+	return Py_None;
+}
+
+/*
+ * What a CALL, C_RETURN or C_RAISE is about.  The three cases that matter are
+ * told apart by one load of the type and three compares.
+ */
+struct callee {
+	uint64_t key;			/* 0: not recorded */
+	enum { CALLEE_C, CALLEE_DESCR, CALLEE_OTHER } kind;
+	PyObject *object, *self;
+};
+
+/* cProfile binds a method descriptor to its first argument, and leaves out a
+ * call for which that fails: list.append(1). */
+static inline bool descr_takes(PyObject *descr, PyObject *self)
+{
+	PyTypeObject *type = ((struct pl_methoddescr *)descr)->type;
+
+	return self != missing &&
+	       (Py_TYPE(self) == type ||
+		PyType_IsSubtype(Py_TYPE(self), type));
+}
+
+static struct callee other_callee(PyObject *callable, PyObject *arg0)
+{
+	struct callee c = { 0, CALLEE_OTHER, callable, arg0 };
+
+	if (Py_TYPE(callable) == pl_py.function_type) {
+		c.kind = CALLEE_C;	/* called from C without inlining */
+		return c;
+	}
+	if (Py_TYPE(callable) == pl_py.method_type) {
+		PyObject *func = ((struct pl_method *)callable)->func;
+
+		if (Py_TYPE(func) == pl_py.function_type)
+			return c;
+		c.object = callable = func;
+	}
+	if (Py_TYPE(callable) == pl_py.method_wrapper_type)
+		c.object = ((struct pl_method_wrapper *)callable)->descr;
+	if (PyCFunction_Check(callable)) {
+		c.kind = CALLEE_C;
+		c.object = callable;
+		c.key = (uint64_t)(uintptr_t)
+			((struct pl_cfunction *)callable)->ml;
+	}
+	return c;
+}
+
+static inline struct callee callee_of(PyObject *callable, PyObject *arg0)
+{
+	struct callee c = { 0, CALLEE_C, callable, arg0 };
+	PyTypeObject *type = Py_TYPE(callable);
+
+	if (pl_likely(type == &PyCFunction_Type)) {
+		c.key = (uint64_t)(uintptr_t)
+			((struct pl_cfunction *)callable)->ml;
+		return c;
+	}
+	if (pl_likely(type == &PyMethodDescr_Type)) {
+		c.kind = CALLEE_DESCR;
+		if (descr_takes(callable, arg0))
+			c.key = (uint64_t)(uintptr_t)
+				((struct pl_methoddescr *)callable)->method;
+		return c;
+	}
+	return other_callee(callable, arg0);
+}
+
+/* Under all_calls: everything that gets a C_RETURN and is no C function. */
+static uint64_t key_for_all_calls(const struct callee *c)
+{
+	PyTypeObject *type = Py_TYPE(c->object);
+
+	if (c->kind != CALLEE_OTHER || type == pl_py.method_type)
+		return 0;
+	return pl_key_other(c->object);
+}
+
+static struct pl_node *first_sight(struct pl_recorder *r,
+				   const struct callee *c, uint64_t key)
+{
+	switch (c->kind) {
+	case CALLEE_C:
+		return pl_probe_cfunction(r, c->object);
+	case CALLEE_DESCR:
+		return pl_probe_methoddescr(r, c->object, c->self);
+	default:
+		return pl_probe_other(r, c->object, key);
+	}
+}
+
+static inline uint64_t wanted_key(const struct pl_recorder *r,
+				  const struct callee *c)
+{
+	if (pl_likely(c->key))
+		return r->flags & PL_RECORDER_BUILTINS ? c->key : 0;
+	return r->flags & PL_RECORDER_ALL_CALLS ? key_for_all_calls(c) : 0;
+}
+
+/*
+ * Of a bound method that is called as f(*args) the end is not told.  From 3.14
+ * on an ordinary call shows the method's function instead, so a CALL that shows
+ * a method is such a one; before, the instruction tells.
+ */
+static bool end_is_told(PyObject *code, PyObject *offset)
+{
+	const unsigned char call_function_ex = pl_py.version == 0x030c ? 142 :
+								54;
+	PyObject *bytes = pl_py.version >= 0x030e ? NULL :
+			  PyObject_GetAttrString(code, "co_code");
+	long at = PyLong_AsLong(offset);
+	Py_ssize_t n = 0;
+	char *p = NULL;
+	bool told;
+
+	told = bytes && !PyBytes_AsStringAndSize(bytes, &p, &n) && at >= 0 &&
+	       at < n && (unsigned char)p[at] != call_function_ex;
+	Py_XDECREF(bytes);
+	PyErr_Clear();
+	return told;
+}
+
+static bool is_untold_method(PyObject *const *args)
+{
+	PyObject *func = ((struct pl_method *)args[2])->func;
+
+	return Py_TYPE(func) == pl_py.function_type ||
+	       !end_is_told(args[0], args[1]);
+}
+
+/* Apart from the test for a Python function, which half of all CALL events
+ * are about and which so needs no register saved. */
+static __attribute__((noinline)) PyObject *call_c(PyObject *const *args)
+{
+	struct callee c = callee_of(args[2], args[3]);
+
+	if (pl_unlikely(Py_TYPE(args[2]) == pl_py.method_type) &&
+	    is_untold_method(args))
+		return Py_None;
+	for (struct pl_recorder *r = pl_tls_first(); r;
+	     r = next_recorder(r)) {
+		uint64_t key = wanted_key(r, &c);
+		struct pl_node *node;
+
+		if (!key)
+			continue;
+		node = pl_child(r, key);
+		if (pl_unlikely(!node))
+			node = first_sight(r, &c, key);
+		pl_push(r, node, 0, PL_FRAME_C);
+	}
+	return Py_None;
+}
+
+static PyObject *on_call(PyObject *self, PyObject *const *args, size_t n,
+			 PyObject *kw)
+{
+	(void)self, (void)n, (void)kw;
+	if (pl_likely(Py_TYPE(args[2]) == pl_py.function_type))
+		return Py_None;
+	return call_c(args);
+}
+
+static PyObject *on_c_return(PyObject *self, PyObject *const *args, size_t n,
+			     PyObject *kw)
+{
+	struct callee c = callee_of(args[2], args[3]);
+
+	(void)self, (void)n, (void)kw;
+	for (struct pl_recorder *r = pl_tls_first(); r;
+	     r = next_recorder(r)) {
+		uint64_t key = wanted_key(r, &c);
+
+		if (key)
+			pl_leave(r, key, PL_FRAME_C);
+	}
+	return Py_None;
+}
+
+/* -------------------------------------------------------- registration -- */
+
+static const struct event {
+	const char *name;
+	vectorcall_fn fn;
+	bool c_call;
+} events[] = {
+	{ "PY_START", on_start, false },
+	{ "PY_RESUME", on_resume, false },
+	{ "PY_THROW", on_resume, false },
+	{ "PY_RETURN", on_return, false },
+	{ "PY_YIELD", on_return, false },
+	{ "PY_UNWIND", on_unwind, false },
+	{ "CALL", on_call, true },
+	{ "C_RETURN", on_c_return, true },
+	{ "C_RAISE", on_c_return, true },
+};
+#define N_EVENTS (sizeof(events) / sizeof(*events))
+
+/* Free ids first; cProfile's (2), a debugger's (0) and coverage's (1) last. */
+static const int tool_ids[] = { 3, 4, 5, 1, 0, 2 };
+
+/* Per interpreter: the id we hold in it, by interpreter id. */
+static struct held_tool {
+	int64_t interpreter;
+	int tool;
+	bool c_calls;
+	struct held_tool *next;
+} *held_tools;
+
+static int64_t current_interpreter(void)
+{
+	return PyInterpreterState_GetID(PyInterpreterState_Get());
+}
+
+static struct held_tool *find_tool(void)
+{
+	int64_t id = current_interpreter();
+	struct held_tool *t = held_tools;
+
+	while (t && t->interpreter != id)
+		t = t->next;
+	return t;
+}
+
+static void forget_tool(struct held_tool *tool)
+{
+	for (struct held_tool **at = &held_tools; *at; at = &(*at)->next) {
+		if (*at == tool) {
+			*at = tool->next;
+			pl_pages_free(tool, sizeof(*tool));
+			return;
+		}
+	}
+}
+
+static PyMemberDef callback_members[] = {
+	{ "__vectorcalloffset__", T_PYSSIZET,
+	  offsetof(struct callback, vectorcall), READONLY, NULL },
+	{ NULL, 0, 0, 0, NULL },
+};
+
+static PyType_Slot callback_slots[] = {
+	{ Py_tp_call, NULL },		/* PyVectorcall_Call */
+	{ Py_tp_members, callback_members },
+	{ 0, NULL },
+};
+
+static PyType_Spec callback_spec = {
+	.name = "proflite._callback",
+	.basicsize = sizeof(struct callback),
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL,
+	.slots = callback_slots,
+};
+
+static PyObject *sys_monitoring(void)
+{
+	PyObject *m = PySys_GetObject("monitoring");	/* borrowed */
+
+	return m;
+}
+
+static long event_bit(PyObject *monitoring, const char *name)
+{
+	PyObject *set = PyObject_GetAttrString(monitoring, "events");
+	PyObject *bit = set ? PyObject_GetAttrString(set, name) : NULL;
+	long value = bit ? PyLong_AsLong(bit) : -1;
+
+	Py_XDECREF(bit);
+	Py_XDECREF(set);
+	return value;
+}
+
+static bool call_ok(PyObject *result)
+{
+	Py_XDECREF(result);
+	return result != NULL;
+}
+
+static bool register_one(PyObject *monitoring, PyTypeObject *type, int tool,
+			 const struct event *event, long bit)
+{
+	PyObject *cb = PyType_GenericAlloc(type, 0);
+	bool ok;
+
+	if (!cb)
+		return false;
+	((struct callback *)cb)->vectorcall = event->fn;
+	ok = call_ok(PyObject_CallMethod(monitoring, "register_callback",
+					 "ilO", tool, bit, cb));
+	Py_DECREF(cb);
+	return ok;
+}
+
+static bool set_events(PyObject *monitoring, int tool, bool c_calls)
+{
+	long set = 0;
+
+	for (size_t i = 0; i < N_EVENTS; i++)
+		if (!events[i].c_call || c_calls)
+			set |= event_bit(monitoring, events[i].name);
+	return call_ok(PyObject_CallMethod(monitoring, "set_events", "il",
+					   tool, set));
+}
+
+static int take_tool(PyObject *monitoring)
+{
+	for (size_t i = 0; i < sizeof(tool_ids) / sizeof(*tool_ids); i++) {
+		if (call_ok(PyObject_CallMethod(monitoring, "use_tool_id",
+						"is", tool_ids[i],
+						"proflite")))
+			return tool_ids[i];
+		PyErr_Clear();
+	}
+	return -1;
+}
+
+static void give_tool(PyObject *monitoring, int tool)
+{
+	PyObject *type, *value, *traceback;
+
+	PyErr_Fetch(&type, &value, &traceback);
+	call_ok(PyObject_CallMethod(monitoring, "set_events", "ii", tool, 0));
+	for (size_t i = 0; i < N_EVENTS; i++)
+		call_ok(PyObject_CallMethod(monitoring, "register_callback",
+					    "ilO", tool,
+					    event_bit(monitoring,
+						      events[i].name),
+					    Py_None));
+	call_ok(PyObject_CallMethod(monitoring, "free_tool_id", "i", tool));
+	PyErr_Clear();
+	PyErr_Restore(type, value, traceback);
+}
+
+/* No symbol names it in every version. */
+static void find_method_wrapper_type(void)
+{
+	PyObject *wrapper = PyObject_GetAttrString(Py_None, "__repr__");
+
+	if (wrapper)
+		pl_py.method_wrapper_type = Py_TYPE(wrapper);
+	Py_XDECREF(wrapper);
+	PyErr_Clear();
+}
+
+static bool register_all(PyObject *monitoring, int tool)
+{
+	PyObject *type, *m;
+	bool ok;
+
+	find_method_wrapper_type();
+	callback_slots[0].pfunc = pl_py.vectorcall_call;
+	type = PyType_FromSpec(&callback_spec);
+	ok = type != NULL;
+
+	for (size_t i = 0; ok && i < N_EVENTS; i++)
+		ok = register_one(monitoring, (PyTypeObject *)type, tool,
+				  &events[i],
+				  event_bit(monitoring, events[i].name));
+	Py_XDECREF(type);
+	m = ok ? PyObject_GetAttrString(monitoring, "MISSING") : NULL;
+	if (!m)
+		return false;
+	missing = m;
+	Py_DECREF(m);			/* a static object, immortal */
+	return true;
+}
+
+static int fail_with_exception(struct pl_error *err, const char *what)
+{
+	PyObject *type, *value, *traceback, *text;
+	PyObject *bytes = NULL;
+
+	PyErr_Fetch(&type, &value, &traceback);
+	text = value ? PyObject_Str(value) : NULL;
+	bytes = text ? PyUnicode_AsUTF8String(text) : NULL;
+	pl_fail(err, PL_ERR_SYS, "%s: %s", what,
+		bytes ? PyBytes_AsString(bytes) : "unknown error");
+	Py_XDECREF(bytes);
+	Py_XDECREF(text);
+	Py_XDECREF(type);
+	Py_XDECREF(value);
+	Py_XDECREF(traceback);
+	PyErr_Clear();
+	return PL_ERR_SYS;
+}
+
+static int attach(bool all_threads, bool c_calls, PyObject *owner,
+		  struct pl_error *err)
+{
+	PyObject *monitoring = sys_monitoring();
+	struct held_tool *t = find_tool();
+	int tool;
+
+	(void)all_threads, (void)owner;
+	if (!monitoring)
+		return pl_fail(err, PL_ERR_SYS, "no sys.monitoring");
+	if (t) {
+		if (c_calls && !t->c_calls) {
+			if (!set_events(monitoring, t->tool, true))
+				return fail_with_exception(err,
+							   "sys.monitoring");
+			t->c_calls = true;
+		}
+		return 0;
+	}
+	tool = take_tool(monitoring);
+	if (tool < 0)
+		return pl_fail(err, PL_ERR_BUSY, "all six sys.monitoring tool "
+			       "ids are in use");
+	t = pl_pages_alloc(sizeof(*t));
+	if (!t || !register_all(monitoring, tool) ||
+	    !set_events(monitoring, tool, c_calls)) {
+		pl_pages_free(t, sizeof(*t));
+		fail_with_exception(err, "sys.monitoring");
+		give_tool(monitoring, tool);
+		return PL_ERR_SYS;
+	}
+	t->interpreter = current_interpreter();
+	t->tool = tool;
+	t->c_calls = c_calls;
+	t->next = held_tools;
+	held_tools = t;
+	return 0;
+}
+
+/*
+ * Not while another session is on: a session for one thread shares the
+ * interpreter's events with the others.
+ */
+static void detach(bool all_threads, PyObject *owner)
+{
+	struct held_tool *t = find_tool();
+	PyObject *monitoring = sys_monitoring();
+
+	(void)owner;
+	if (!t || !all_threads)
+		return;
+	if (monitoring)
+		give_tool(monitoring, t->tool);
+	forget_tool(t);
+}
+
+static void forget(void)
+{
+	struct held_tool *t;
+
+	while ((t = held_tools)) {
+		held_tools = t->next;
+		pl_pages_free(t, sizeof(*t));
+	}
+}
+
+const struct pl_probe_ops pl_probe_monitoring = {
+	.name = "sys.monitoring",
+	.attach = attach,
+	.detach = detach,
+	.forget = forget,
+};

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+#include <config.h>
+
+#include "probe/probe.h"
+
+#include "base/hash.h"
+#include "core/recorder_inline.h"
+#include "probe/names.h"
+
+#include <string.h>
+
+/* What the probe knows of a session: its `probe`. */
+struct side {
+	PyObject *owner;		/* borrowed while it is on */
+	bool c_calls;			/* counted in n_c_calls */
+	struct pl_session *next;	/* in `disposed` */
+	/* Objects kept alive, in order of first sight. */
+	struct kept {
+		PyObject *object;
+		uint32_t func;
+	} *kept;
+	size_t n, capacity;
+};
+
+/* How many sessions are on, and what they need.  Guarded by the GIL, as is all
+ * below. */
+static int n_sessions, n_all_threads, n_c_calls;
+
+/* Events that have Python code running inside of them, and the sessions that
+ * wait for their end to be freed. */
+static int n_held;
+static struct pl_session *disposed;
+
+static const struct pl_probe_ops *back_end(void)
+{
+	return pl_py.version >= 0x030c ? &pl_probe_monitoring
+				       : &pl_probe_setprofile;
+}
+
+/* --------------------------------------------------------- first sight -- */
+
+static struct pl_session *session_of(struct pl_recorder *r)
+{
+	return ((struct pl_recorder_priv *)r->priv)->session;
+}
+
+static void keep(struct pl_session *s, PyObject *object, uint32_t func)
+{
+	struct side *k = s->probe;
+
+	if (k->n == k->capacity) {
+		size_t capacity = k->capacity ? k->capacity * 2 : 256;
+		struct kept *bigger =
+			pl_pages_alloc(capacity * sizeof(*bigger));
+
+		if (!bigger)
+			return;
+		if (k->n)
+			memcpy(bigger, k->kept, k->n * sizeof(*bigger));
+		pl_pages_free(k->kept, k->capacity * sizeof(*bigger));
+		k->kept = bigger;
+		k->capacity = capacity;
+	}
+	Py_INCREF(object);
+	k->kept[k->n++] = (struct kept){ object, func };
+}
+
+PyObject *pl_probe_object(struct pl_session *s, size_t i, uint32_t *func)
+{
+	struct side *k = s->probe;
+
+	if (!k || i >= k->n)
+		return NULL;
+	*func = k->kept[i].func;
+	return k->kept[i].object;
+}
+
+/* What must live so that @callable's key is no other's: a callable that is
+ * known by its type is itself free to go. */
+static PyObject *holder_of(PyObject *callable, uint64_t key)
+{
+	return key == (uint64_t)(uintptr_t)callable ?
+	       callable : (PyObject *)Py_TYPE(callable);
+}
+
+enum shape { CODE, CFUNCTION, METHODDESCR, OTHER };
+
+static uint32_t name_it(struct pl_recorder *r, enum shape shape, uint64_t key,
+			PyObject *callable, PyObject *self)
+{
+	struct pl_recording *rec = &session_of(r)->rec;
+	PyObject *type, *value, *traceback;
+	struct pl_named named;
+	uint32_t func = 0;
+	bool ok = false;
+
+	pl_probe_hold();
+	PyErr_Fetch(&type, &value, &traceback);
+	switch (shape) {
+	case CODE:
+		ok = pl_name_code(callable, &named);
+		break;
+	case CFUNCTION:
+		ok = pl_name_cfunction(callable, &named);
+		break;
+	case METHODDESCR:
+		ok = pl_name_methoddescr(callable, self, &named);
+		break;
+	case OTHER:
+		ok = pl_name_other(callable, key != (uintptr_t)callable,
+				   &named);
+		break;
+	}
+	if (ok) {
+		func = pl_recording_func(rec, &named.desc);
+		pl_named_release(&named);
+	}
+	if (func && pl_recording_set_key(rec, key, func) &&
+	    (shape == CODE || shape == OTHER))
+		keep(session_of(r), holder_of(callable, key), func);
+	PyErr_Restore(type, value, traceback);
+	pl_probe_unhold();
+	return func;
+}
+
+static void name_thread(struct pl_recorder *r)
+{
+	PyObject *type, *value, *traceback;
+
+	pl_probe_hold();
+	PyErr_Fetch(&type, &value, &traceback);
+	pl_name_thread(&session_of(r)->rec, r);
+	PyErr_Restore(type, value, traceback);
+	pl_probe_unhold();
+}
+
+static struct pl_node *first_sight(struct pl_recorder *r, enum shape shape,
+				   uint64_t key, PyObject *callable,
+				   PyObject *self)
+{
+	uint32_t func = pl_recording_key(&session_of(r)->rec, key);
+
+	/* By its 64th path a thread has long entered itself in the list. */
+	if (!r->name && r->n_nodes < 64)
+		name_thread(r);
+	if (!func)
+		func = name_it(r, shape, key, callable, self);
+	return pl_child_add(r, key, func);
+}
+
+uint32_t pl_probe_func(struct pl_recorder *r, uint64_t key)
+{
+	return pl_recording_key(&session_of(r)->rec, key);
+}
+
+struct pl_node *pl_probe_code(struct pl_recorder *r, PyObject *code)
+{
+	return first_sight(r, CODE, (uint64_t)(uintptr_t)code, code, NULL);
+}
+
+struct pl_node *pl_probe_cfunction(struct pl_recorder *r, PyObject *func)
+{
+	uint64_t key = (uint64_t)(uintptr_t)((struct pl_cfunction *)func)->ml;
+
+	return first_sight(r, CFUNCTION, key, func, NULL);
+}
+
+struct pl_node *pl_probe_methoddescr(struct pl_recorder *r, PyObject *descr,
+				     PyObject *self)
+{
+	uint64_t key =
+		(uint64_t)(uintptr_t)((struct pl_methoddescr *)descr)->method;
+
+	return first_sight(r, METHODDESCR, key, descr, self);
+}
+
+struct pl_node *pl_probe_other(struct pl_recorder *r, PyObject *callable,
+			       uint64_t key)
+{
+	return first_sight(r, OTHER, key, callable, NULL);
+}
+
+/* Whether the type itself says that its instances have a name, as types of
+ * functions do. */
+static bool has_names(PyTypeObject *type)
+{
+	PyObject *error, *value, *traceback, *key, *found;
+	bool has;
+
+	PyErr_Fetch(&error, &value, &traceback);
+	key = PyUnicode_FromString("__name__");
+	found = key && pl_py.type_lookup ? pl_py.type_lookup(type, key) : NULL;
+	has = found && (Py_TYPE(found) == &PyGetSetDescr_Type ||
+			Py_TYPE(found) == &PyMemberDescr_Type);
+	Py_XDECREF(key);
+	PyErr_Clear();
+	PyErr_Restore(error, value, traceback);
+	return has;
+}
+
+uint64_t pl_key_other(PyObject *callable)
+{
+	static struct {
+		PyTypeObject *type;
+		bool has_names;
+	} asked[64];
+	PyTypeObject *type = Py_TYPE(callable);
+	uint32_t at = pl_hash_u64((uint64_t)(uintptr_t)type) % 64;
+
+	if (PyType_Check(callable) || type == &PyWrapperDescr_Type)
+		return (uint64_t)(uintptr_t)callable;
+	if (asked[at].type != type) {
+		asked[at].has_names = has_names(type);
+		asked[at].type = type;
+	}
+	return asked[at].has_names ? (uint64_t)(uintptr_t)callable :
+				     (uint64_t)(uintptr_t)type | 2;
+}
+
+/* ------------------------------------------------- sessions and events -- */
+
+static void count(struct pl_session *s, int by)
+{
+	struct side *side = s->probe;
+
+	n_sessions += by;
+	n_all_threads += s->all_threads ? by : 0;
+	n_c_calls += side->c_calls ? by : 0;
+}
+
+/* What an event that was under way when the session ended has left. */
+static void close_leftovers(struct pl_session *s)
+{
+	for (struct pl_recorder_priv *p = s->recorders; p; p = p->next)
+		if (!(p->r->flags & PL_RECORDER_ENDED))
+			pl_recorder_unwind(p->r, false);
+}
+
+static bool covers_this_thread(struct pl_session *s)
+{
+	struct pl_recorder *r = pl_session_recorder(s);
+
+	return r && ((struct pl_recorder_priv *)r->priv)->attached;
+}
+
+int pl_probe_begin(struct pl_session *s, PyObject *owner,
+		   struct pl_error *err)
+{
+	bool c_calls = s->options.builtins || s->options.all_calls;
+	bool on = s->state == PL_SESSION_ON;
+	struct side *side = s->probe;
+	int rc;
+
+	if (on && (s->all_threads || covers_this_thread(s)))
+		return 0;
+	if (!side)
+		side = s->probe = pl_pages_alloc(sizeof(*side));
+	if (!side)
+		return pl_fail(err, PL_ERR_NOMEM, "no memory");
+	rc = back_end()->attach(s->all_threads, c_calls || n_c_calls, owner,
+				err);
+	if (rc)
+		return rc;
+	if (!on && !s->fork_pending)
+		close_leftovers(s);
+	rc = pl_session_start(s, err);
+	if (rc) {
+		if (!n_sessions)
+			back_end()->detach(s->all_threads, owner);
+		return rc;
+	}
+	side->owner = owner;
+	if (!on) {
+		side->c_calls = c_calls;
+		count(s, 1);
+	}
+	return 0;
+}
+
+PyObject *pl_probe_owner(void)
+{
+	PyObject *owner = NULL;
+
+	for (struct pl_recorder *r = pl_tls_first(); r;
+	     r = (struct pl_recorder *)(uintptr_t)r->more) {
+		struct side *side = session_of(r)->probe;
+
+		if (side && side->owner)
+			owner = side->owner;
+	}
+	return owner;
+}
+
+void pl_probe_end(struct pl_session *s)
+{
+	struct side *side = s->probe;
+	PyObject *owner;
+
+	if (s->state != PL_SESSION_ON)
+		return;
+	count(s, -1);
+	pl_session_stop(s);
+	owner = side->owner;
+	side->owner = NULL;
+	if (!n_sessions)
+		back_end()->detach(true, owner);
+	else if (!n_all_threads && !pl_tls_first())
+		back_end()->detach(false, owner);
+	else if (owner)
+		back_end()->attach(false, n_c_calls > 0, pl_probe_owner(),
+				   NULL);
+}
+
+void pl_probe_hold(void)
+{
+	n_held++;
+}
+
+void pl_probe_unhold(void)
+{
+	n_held--;
+}
+
+static void free_session(struct pl_session *s)
+{
+	struct side *k = s->probe;
+
+	s->probe = NULL;
+	pl_session_close(s);
+	pl_pages_free(s, sizeof(*s));
+	if (!k)
+		return;
+	for (size_t i = 0; i < k->n; i++)
+		Py_DECREF(k->kept[i].object);
+	pl_pages_free(k->kept, k->capacity * sizeof(*k->kept));
+	pl_pages_free(k, sizeof(*k));
+}
+
+/* The event that holds goes on for a few instructions after the last unhold;
+ * no Python code runs in those, so nobody comes here. */
+void pl_probe_dispose(struct pl_session *s)
+{
+	pl_probe_end(s);
+	if (n_held && s->probe) {
+		((struct side *)s->probe)->next = disposed;
+		disposed = s;
+		return;
+	}
+	free_session(s);
+	while (!n_held && (s = disposed)) {
+		disposed = ((struct side *)s->probe)->next;
+		free_session(s);
+	}
+}
+
+int pl_probe_join_interpreter(struct pl_error *err)
+{
+	return back_end()->attach(true, n_c_calls > 0, NULL, err);
+}
+
+void pl_probe_forget(void)
+{
+	n_sessions = n_all_threads = n_c_calls = 0;
+	back_end()->forget();
+}

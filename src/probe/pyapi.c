@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+#include <config.h>
+
+#include "probe/pyapi.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+
+struct pl_pyapi pl_py;
+
+#define NEEDED true
+#define IF_THERE false
+
+int pl_pyapi_init(struct pl_error *err)
+{
+	static const struct {
+		const char *symbol;
+		void *slot;
+		bool needed;
+	} wanted[] = {
+		{ "PyFunction_Type", &pl_py.function_type, NEEDED },
+		{ "PyMethod_Type", &pl_py.method_type, NEEDED },
+		{ "PyCode_Type", &pl_py.code_type, NEEDED },
+		{ "_PyType_Lookup", &pl_py.type_lookup, IF_THERE },
+		{ "PyEval_SetProfile", &pl_py.set_profile, NEEDED },
+		{ "_PyEval_SetProfile", &pl_py.set_profile_thread, IF_THERE },
+		{ "PyInterpreterState_Main", &pl_py.main_interpreter, NEEDED },
+		{ "PyInterpreterState_ThreadHead", &pl_py.thread_head, NEEDED },
+		{ "PyThreadState_Next", &pl_py.thread_next, NEEDED },
+		{ "PyFrame_GetCode", &pl_py.frame_code, NEEDED },
+		{ "PyFrame_GetLasti", &pl_py.frame_lasti, IF_THERE },
+		{ "PyGILState_Check", &pl_py.gil_check, NEEDED },
+		{ "PyEval_GetFrame", &pl_py.current_frame, NEEDED },
+		{ "PyVectorcall_Call", &pl_py.vectorcall_call, NEEDED },
+	};
+	char *end;
+	long major = strtol(Py_GetVersion(), &end, 10);
+	long minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
+
+	pl_py.version = (int)(major << 8 | minor);
+	if (pl_py.version < 0x0309)
+		return pl_fail(err, PL_ERR_FORMAT,
+			       "Python %ld.%ld is too old: 3.9 or newer is needed",
+			       major, minor);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
+		void *p = dlsym(RTLD_DEFAULT, wanted[i].symbol);
+
+		if (!p && wanted[i].needed)
+			return pl_fail(err, PL_ERR_FORMAT,
+				       "Python %ld.%ld has no %s", major,
+				       minor, wanted[i].symbol);
+		*(void **)wanted[i].slot = p;
+	}
+	return 0;
+}

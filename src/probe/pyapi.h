@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pyapi.h: what we need of CPython beyond the limited API.
+ *
+ * The engine is built once, against the limited API of 3.9, and runs in every
+ * GIL build from 3.9 on.  Functions outside the limited API are looked up when
+ * the engine is attached; the few fields of objects that are read directly
+ * are mirrored here, each with the versions in which it was checked.  This is
+ * the only header that knows versions.
+ *
+ * A profiled program's pending exception is never touched: every entry from
+ * the interpreter that may set one saves and restores it.
+ */
+#ifndef PL_PROBE_PYAPI_H
+#define PL_PROBE_PYAPI_H
+
+#ifndef Py_LIMITED_API
+#define Py_LIMITED_API 0x03090000
+#endif
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef int (*pl_tracefunc)(PyObject *obj, PyObject *frame, int what,
+			    PyObject *arg);
+
+/* PyTrace_*, cpython/pystate.h */
+enum {
+	PL_TRACE_CALL = 0,
+	PL_TRACE_RETURN = 3,
+	PL_TRACE_C_CALL = 4,
+	PL_TRACE_C_EXCEPTION = 5,
+	PL_TRACE_C_RETURN = 6,
+};
+
+/* Members may be NULL where the running version has no such thing. */
+struct pl_pyapi {
+	int version;			/* 0x030c: 3.12 */
+	PyTypeObject *function_type, *method_type, *code_type;
+	PyTypeObject *method_wrapper_type;	/* set by monitoring.c */
+	PyObject *(*type_lookup)(PyTypeObject *, PyObject *); /* borrowed */
+	void (*set_profile)(pl_tracefunc, PyObject *);
+	int (*set_profile_thread)(PyThreadState *, pl_tracefunc, PyObject *);
+	PyInterpreterState *(*main_interpreter)(void);
+	PyThreadState *(*thread_head)(PyInterpreterState *);
+	PyThreadState *(*thread_next)(PyThreadState *);
+	PyObject *(*frame_code)(PyObject *frame);	/* new reference */
+	int (*frame_lasti)(PyObject *frame);		/* 3.11 */
+	int (*gil_check)(void);
+	void *(*current_frame)(void);			/* borrowed */
+	void *vectorcall_call;				/* PyVectorcall_Call */
+};
+
+extern struct pl_pyapi pl_py;
+
+/* Fill pl_py.  PL_ERR_FORMAT for a Python that the engine can't serve. */
+int pl_pyapi_init(struct pl_error *err);
+
+/* First fields of objects, as in Include/cpython/methodobject.h and
+ * descrobject.h, classobject.h: the same in 3.9 to 3.15. */
+struct pl_cfunction {
+	PyObject ob_base;
+	PyMethodDef *ml;
+	PyObject *self;
+	PyObject *module;
+};
+
+struct pl_methoddescr {
+	PyObject ob_base;
+	PyTypeObject *type;
+	PyObject *name;
+	PyObject *qualname;
+	PyMethodDef *method;
+};
+
+struct pl_method {
+	PyObject ob_base;
+	PyObject *func;
+	PyObject *self;
+};
+
+/* [].__len__: a slot wrapper bound to its first argument */
+struct pl_method_wrapper {
+	PyObject ob_base;
+	PyObject *descr;
+	PyObject *self;
+};
+
+/* f_lasti of 3.9 and 3.10, whose frames are objects; -1: not yet run. */
+static inline int pl_frame_lasti(PyObject *frame)
+{
+	if (pl_py.version == 0x0309)
+		return *(const int *)((const char *)frame + 104);
+	if (pl_py.version == 0x030a)
+		return *(const int *)((const char *)frame + 96);
+	return pl_py.frame_lasti ? pl_py.frame_lasti(frame) : -1;
+}
+
+#endif

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * setprofile.c: events by PyEval_SetProfile, CPython 3.9 to 3.11.
+ *
+ * The hook belongs to a thread state.  To cover all threads it is put on every
+ * one that exists, and on a new one as soon as the call that made it returns:
+ * _thread.start_new_thread gives the new thread its state before it starts it
+ * and does not release the GIL, so the creator's C_RETURN event comes before
+ * the new thread's first instruction.
+ *
+ * A hook that no session needs any longer takes itself off at its next event:
+ * what is on another thread may by then be somebody else's.
+ *
+ * There is one hook a thread.  If somebody else's is there when ours comes
+ * (cProfile's, a function given to sys.setprofile), ours passes every event on
+ * to it, and puts it back in the end.  If theirs comes later, or goes, ours is
+ * gone; the call that does it is an event that we see, and as soon as it is
+ * over we look again.  That works by a pending call, which only the main thread
+ * has.
+ */
+#include <config.h>
+
+#include "probe/probe.h"
+
+#include "core/recorder_inline.h"
+
+#include <string.h>
+
+/* PyMethodDefs after whose return there is a new thread state. */
+static uint64_t thread_starters[2];
+static bool all_threads_on;
+
+static int on_event(PyObject *obj, PyObject *frame, int what, PyObject *arg);
+
+/* -------------------------------------------------------------- the hook -- */
+
+/* Somebody else's hook, which ours passes events on to.  One a thread. */
+static __thread struct {
+	pl_tracefunc func;
+	PyObject *obj;			/* owned */
+} theirs;
+
+/* c_profilefunc in PyThreadState, by words; c_profileobj is two further. */
+static size_t func_word;
+
+/* Where it lies differs from version to version: set that of a thread state
+ * which no thread uses, and look. */
+static void find_func_word(void)
+{
+	PyThreadState *ts = PyThreadState_New(PyInterpreterState_Get());
+	void *const *words = (void *const *)ts;
+
+	if (!ts)
+		return;
+	pl_py.set_profile_thread(ts, on_event, NULL);
+	for (size_t i = 1; i < 24 && !func_word; i++)
+		if (words[i] == (void *)on_event)
+			func_word = i;
+	pl_py.set_profile_thread(ts, NULL, NULL);
+	PyThreadState_Clear(ts);
+	PyThreadState_Delete(ts);
+}
+
+static pl_tracefunc hook_func(PyThreadState *ts)
+{
+	return func_word ? ((const pl_tracefunc *)ts)[func_word] : NULL;
+}
+
+/*
+ * The interpreter lets go of the old owner before it takes the new one; if that
+ * is the same one, or sets the hook itself as it goes, it must not go just
+ * then.
+ */
+static void set_hook(pl_tracefunc func, PyObject *owner)
+{
+	PyThreadState *ts = PyThreadState_Get();
+	PyObject *type, *value, *traceback, *old;
+
+	PyErr_Fetch(&type, &value, &traceback);
+	old = func_word ? ((PyObject *const *)ts)[func_word + 2] : NULL;
+	Py_XINCREF(old);
+	pl_py.set_profile(func, owner);
+	Py_XDECREF(old);
+	PyErr_Restore(type, value, traceback);
+}
+
+static void forget_theirs(void)
+{
+	PyObject *obj = theirs.obj;
+
+	theirs.func = NULL;
+	theirs.obj = NULL;
+	Py_XDECREF(obj);
+}
+
+/* On this thread ours comes first; @owner is what sys.getprofile() shows, NULL
+ * for whoever else is there. */
+static void take_hook(PyObject *owner)
+{
+	PyThreadState *ts = PyThreadState_Get();
+	pl_tracefunc func = hook_func(ts);
+
+	if (func && func != on_event) {
+		forget_theirs();
+		theirs.func = func;
+		theirs.obj = ((PyObject *const *)ts)[func_word + 2];
+		Py_XINCREF(theirs.obj);
+	}
+	if (!owner)
+		owner = pl_probe_owner();
+	set_hook(on_event, owner ? owner : theirs.obj);
+}
+
+static void give_hook_back(void)
+{
+	pl_tracefunc func = theirs.func;
+	PyObject *obj = theirs.obj;
+
+	theirs.func = NULL;
+	theirs.obj = NULL;
+	set_hook(func, obj);
+	Py_XDECREF(obj);
+}
+
+static void install_everywhere(void)
+{
+	PyInterpreterState *interp = PyInterpreterState_Get();
+	PyObject *type, *value, *traceback;
+
+	PyErr_Fetch(&type, &value, &traceback);
+	for (PyThreadState *ts = pl_py.thread_head(interp); ts;
+	     ts = pl_py.thread_next(ts))
+		if (pl_py.set_profile_thread && !hook_func(ts))
+			pl_py.set_profile_thread(ts, on_event, NULL);
+	PyErr_Clear();
+	PyErr_Restore(type, value, traceback);
+}
+
+/* The call of what is about to change the hook; its end goes to the new one. */
+static uint64_t changing;
+
+/* In the main thread, between two instructions. */
+static int look_again(void *unused)
+{
+	PyThreadState *ts = PyThreadState_Get();
+	pl_tracefunc func = hook_func(ts);
+
+	(void)unused;
+	if (!pl_tls_first() || func == on_event)
+		return 0;
+	for (struct pl_recorder *r = pl_tls.first; r;
+	     r = (struct pl_recorder *)(uintptr_t)r->more)
+		if (((struct pl_node *)(uintptr_t)r->cur)->key == changing)
+			pl_leave(r, changing, PL_FRAME_C);
+	if (func) {
+		take_hook(((PyObject *const *)ts)[func_word + 2]);
+	} else {
+		forget_theirs();
+		set_hook(on_event, pl_probe_owner());
+	}
+	return 0;
+}
+
+/* cProfile's enable and disable, and sys.setprofile.  Others of that name do
+ * no harm. */
+static void expect_change(const PyMethodDef *ml)
+{
+	static const char *const names[] = { "enable", "disable",
+					     "setprofile" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (pl_likely(*ml->ml_name != *names[i]) ||
+		    strcmp(ml->ml_name, names[i]))
+			continue;
+		changing = (uint64_t)(uintptr_t)ml;
+		(void)Py_AddPendingCall(look_again, NULL);
+	}
+}
+
+/*
+ * Their function may fail, and then takes the hook off: that is theirs to do,
+ * but ours stays.
+ */
+static int pass_on(PyObject *frame, int what, PyObject *arg)
+{
+	int rc = theirs.func(theirs.obj, frame, what, arg);
+
+	if (rc) {
+		forget_theirs();
+		set_hook(on_event, pl_probe_owner());
+	}
+	return rc;
+}
+
+/* ------------------------------------------------------------- events -- */
+
+/* Bits of pl_func.pad[0], learnt at first sight. */
+enum { FUNC_LOOKED_AT = 1, FUNC_GENERATOR = 2 };
+
+/* co_flags of generators, coroutines and asynchronous generators, code.h */
+#define CO_ANY_GENERATOR (0x20 | 0x80 | 0x200)
+
+/* Byte offset of the first RESUME: where code of 3.11 begins. */
+static uint32_t entry_offset(PyObject *code)
+{
+	enum { RESUME_3_11 = 151 };
+	PyObject *bytes = PyObject_GetAttrString(code, "co_code");
+	uint32_t offset = 0;
+	Py_ssize_t n = 0;
+	char *p = NULL;
+
+	if (bytes && !PyBytes_AsStringAndSize(bytes, &p, &n))
+		for (Py_ssize_t i = 0; i + 1 < n; i += 2)
+			if ((unsigned char)p[i] == RESUME_3_11) {
+				offset = (uint32_t)i;
+				break;
+			}
+	Py_XDECREF(bytes);
+	return offset;
+}
+
+static void look_at(struct pl_func *f, PyObject *code)
+{
+	PyObject *type, *value, *traceback, *flags;
+
+	PyErr_Fetch(&type, &value, &traceback);
+	f->pad[0] = FUNC_LOOKED_AT;
+	flags = PyObject_GetAttrString(code, "co_flags");
+	if (flags && PyLong_AsLong(flags) & CO_ANY_GENERATOR)
+		f->pad[0] |= FUNC_GENERATOR;
+	if (pl_py.version >= 0x030b)
+		f->pad[1] = entry_offset(code);
+	Py_XDECREF(flags);
+	PyErr_Clear();
+	PyErr_Restore(type, value, traceback);
+}
+
+/* Whether this CALL event enters a generator in the middle. */
+static int is_resumed(struct pl_recorder *r, struct pl_node *n,
+		      PyObject *frame, PyObject *code)
+{
+	struct pl_func *f =
+		(struct pl_func *)(r->base + (uint64_t)n->func * 32);
+	int lasti;
+
+	if (!n->func)
+		return 0;
+	if (!f->pad[0])
+		look_at(f, code);
+	if (!(f->pad[0] & FUNC_GENERATOR))
+		return 0;
+	lasti = pl_frame_lasti(frame);
+	return pl_py.version >= 0x030b ? lasti > (int)f->pad[1] : lasti >= 0;
+}
+
+static void enter_frame(struct pl_recorder *r, PyObject *frame, PyObject *code)
+{
+	struct pl_node *n = pl_child(r, (uint64_t)(uintptr_t)code);
+
+	if (pl_unlikely(!n))
+		n = pl_probe_code(r, code);
+	pl_push(r, n, is_resumed(r, n, frame, code), 0);
+}
+
+/*
+ * 3.11 handles signals before it tells of a call; one whose handler raises
+ * there gives a RETURN, without a value, of a call that was never announced.
+ */
+static bool was_never_entered(struct pl_recorder *r, PyObject *frame,
+			      uint64_t key)
+{
+	struct pl_node *n = (struct pl_node *)(uintptr_t)r->cur;
+	uint32_t func = n->key == key ? n->func : pl_probe_func(r, key);
+	const struct pl_func *f =
+		(const struct pl_func *)(r->base + (uint64_t)func * 32);
+
+	return func && f->pad[0] && pl_frame_lasti(frame) == (int)f->pad[1];
+}
+
+/*
+ * Nor does 3.11 announce a generator that goes on because throw() has ended
+ * what it delegates to (yield from, await); it does tell when that is left:
+ *
+ *	outer.throw(e) -> inner.throw(e): call, return -> outer: ..., return
+ *
+ * Looked for further down, that return would find another activation of the
+ * same function and close all that is above it.
+ */
+static bool went_on_unseen(struct pl_recorder *r, uint64_t key)
+{
+	const struct pl_node *top = (struct pl_node *)(uintptr_t)r->cur;
+	uint32_t func = top->key == key ? 0 : pl_probe_func(r, key);
+	const struct pl_func *f =
+		(const struct pl_func *)(r->base + (uint64_t)func * 32);
+
+	return func && func != top->func && f->pad[0] & FUNC_GENERATOR;
+}
+
+static bool is_lone_return(struct pl_recorder *r, PyObject *frame,
+			   uint64_t key, PyObject *result)
+{
+	return went_on_unseen(r, key) ||
+	       (!result && was_never_entered(r, frame, key));
+}
+
+static void leave_frame(struct pl_recorder *r, PyObject *frame,
+			PyObject *code, PyObject *result)
+{
+	uint64_t key = (uint64_t)(uintptr_t)code;
+
+	if (pl_py.version == 0x030b && is_lone_return(r, frame, key, result))
+		r->n_unmatched++;
+	else
+		pl_leave(r, key, 0);
+}
+
+static void enter_c(struct pl_recorder *r, PyObject *func)
+{
+	struct pl_node *n = pl_child(
+		r, (uint64_t)(uintptr_t)((struct pl_cfunction *)func)->ml);
+
+	if (pl_unlikely(!n))
+		n = pl_probe_cfunction(r, func);
+	pl_push(r, n, 0, PL_FRAME_C);
+}
+
+static void one_event(struct pl_recorder *r, PyObject *frame, int what,
+		      PyObject *arg, PyObject *code)
+{
+	switch (what) {
+	case PL_TRACE_CALL:
+		enter_frame(r, frame, code);
+		break;
+	case PL_TRACE_RETURN:
+		leave_frame(r, frame, code, arg);
+		break;
+	case PL_TRACE_C_CALL:
+		if (r->flags & PL_RECORDER_BUILTINS)
+			enter_c(r, arg);
+		break;
+	case PL_TRACE_C_RETURN:
+	case PL_TRACE_C_EXCEPTION:
+		if (r->flags & PL_RECORDER_BUILTINS)
+			pl_leave(r, (uint64_t)(uintptr_t)
+					    ((struct pl_cfunction *)arg)->ml,
+				 PL_FRAME_C);
+		break;
+	}
+}
+
+static bool starts_threads(PyObject *func)
+{
+	uint64_t key = (uint64_t)(uintptr_t)((struct pl_cfunction *)func)->ml;
+
+	return key == thread_starters[0] || key == thread_starters[1];
+}
+
+static void record(PyObject *frame, int what, PyObject *arg)
+{
+	PyObject *code = NULL;
+
+	if (what < PL_TRACE_C_CALL) {
+		code = pl_py.frame_code(frame);
+		Py_DECREF(code);	/* the frame holds it */
+	} else if (!PyCFunction_Check(arg)) {
+		return;
+	}
+	for (struct pl_recorder *r = pl_tls.first; r;
+	     r = (struct pl_recorder *)(uintptr_t)r->more)
+		one_event(r, frame, what, arg, code);
+	if (pl_unlikely(what == PL_TRACE_C_RETURN && all_threads_on &&
+			starts_threads(arg)))
+		install_everywhere();
+}
+
+static int on_event(PyObject *obj, PyObject *frame, int what, PyObject *arg)
+{
+	int rc = 0;
+
+	(void)obj;
+	if (pl_tls_first())
+		record(frame, what, arg);
+	if (pl_unlikely(theirs.func != NULL))
+		rc = pass_on(frame, what, arg);
+	if (pl_unlikely(!pl_tls.first))
+		give_hook_back();
+	else if (what == PL_TRACE_C_CALL && PyCFunction_Check(arg))
+		/* Last: Python code run before would make the pending call. */
+		expect_change(((struct pl_cfunction *)arg)->ml);
+	return rc;
+}
+
+/* -------------------------------------------------------- registration -- */
+
+static void find_thread_starters(void)
+{
+	static const char *const names[] = { "start_new_thread", "start_new" };
+	PyObject *type, *value, *traceback, *module;
+
+	PyErr_Fetch(&type, &value, &traceback);
+	module = PyImport_ImportModule("_thread");
+	for (size_t i = 0; module && i < 2; i++) {
+		PyObject *f = PyObject_GetAttrString(module, names[i]);
+
+		if (f && PyCFunction_Check(f))
+			thread_starters[i] = (uint64_t)(uintptr_t)
+				((struct pl_cfunction *)f)->ml;
+		Py_XDECREF(f);
+	}
+	Py_XDECREF(module);
+	PyErr_Clear();
+	PyErr_Restore(type, value, traceback);
+}
+
+static int attach(bool all_threads, bool c_calls, PyObject *owner,
+		  struct pl_error *err)
+{
+	(void)c_calls, (void)err;
+	if (!func_word && pl_py.set_profile_thread)
+		find_func_word();
+	take_hook(owner);
+	if (all_threads) {
+		find_thread_starters();
+		all_threads_on = true;
+		install_everywhere();
+	}
+	return 0;
+}
+
+static void detach(bool all_threads, PyObject *owner)
+{
+	(void)owner;
+	if (all_threads)
+		all_threads_on = false;
+	if (!func_word || hook_func(PyThreadState_Get()) == on_event)
+		give_hook_back();
+}
+
+static void forget(void)
+{
+	all_threads_on = false;
+}
+
+const struct pl_probe_ops pl_probe_setprofile = {
+	.name = "PyEval_SetProfile",
+	.attach = attach,
+	.detach = detach,
+	.forget = forget,
+};

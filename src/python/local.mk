@@ -1,0 +1,6 @@
+# The `proflite` package.
+dist_plpy_DATA += \
+	%reldir%/proflite/__init__.py \
+	%reldir%/proflite/__main__.py \
+	%reldir%/proflite/_main.py \
+	%reldir%/proflite/_profile.py

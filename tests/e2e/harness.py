@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: MIT
+"""What an end-to-end test is made of.
+
+    from harness import Case, once, since
+
+    class Threads(Case):
+        def test_counts_calls_of_every_thread(self):
+            app = self.script('''
+                import threading
+                ...
+                ''')
+            self.record([app], options="clock=step")
+            self.assertEqual(self.rows("select ..."), [(4, "work")])
+
+        @once
+        def test_says_which_database_is_missing(self): ...
+
+A method becomes one test for every Python found, with its name behind it
+(test_x_py312), and finds it in self.py.  @once makes one test of it, under the
+newest; @since(3, 12) and @until(3, 11) bound the versions.
+
+Every test has a folder of its own, self.tmp, which is also the current folder
+of what it starts; the database is self.db in it.  Commands see a fixed small
+environment, and are killed with all their children when they take too long.
+"""
+
+import functools
+import os
+import signal
+import sqlite3
+import subprocess
+import tempfile
+import textwrap
+import unittest
+from pathlib import Path
+
+import pythons
+import runner
+
+HERE = Path(__file__).resolve().parent
+SOURCE = HERE.parent.parent
+PROGRAMS = HERE.parent / "programs"
+EXPECT = HERE.parent / "expect"
+STAGE = Path(os.environ.get("PL_STAGE", "stage")).resolve()
+TOOL = STAGE / "bin/proflite"
+LIBRARY = STAGE / "lib/libproflite.so"
+PACKAGE = STAGE / "lib/proflite/python"         # for PYTHONPATH
+
+COMMAND_SECONDS = 180
+
+
+def once(method):
+    """The method needs no particular Python: one test, self.py the newest."""
+    method.pl_once = True
+    return method
+
+
+def since(*version):
+    """Not before Python @version."""
+    def mark(method):
+        method.pl_since = version
+        return method
+    return mark
+
+
+def until(*version):
+    """Not after Python @version."""
+    def mark(method):
+        method.pl_until = version
+        return method
+    return mark
+
+
+def wanted(method):
+    """The Pythons @method is to run under."""
+    low = getattr(method, "pl_since", (0,))
+    high = getattr(method, "pl_until", (99,))
+    all = [p for p in pythons.found()
+           if low <= p.version[:2] and p.version[:2] <= high]
+    return all[-1:] if hasattr(method, "pl_once") else all
+
+
+def bind(method, python):
+    @functools.wraps(method)
+    def test(self):
+        return method(self)
+    test.pl_python = python
+    return test
+
+
+class Case(unittest.TestCase):
+    maxDiff = None
+    py = None
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        for name, method in list(vars(cls).items()):
+            if not name.startswith("test") or not callable(method):
+                continue
+            delattr(cls, name)
+            for python in wanted(method):
+                setattr(cls, "%s_%s" % (name, python.tag), bind(method, python))
+
+    def run(self, result=None):
+        # Here and not in the test, so that setUp has it too.
+        self.py = getattr(self, self._testMethodName).pl_python
+        with tempfile.TemporaryDirectory(prefix="proflite-") as tmp:
+            self.tmp = Path(tmp).resolve()
+            self.db = self.tmp / "proflite.db"
+            return super().run(result)
+
+    # ------------------------------------------------------------ programs --
+
+    def script(self, text, name="app.py"):
+        """Write a program into the test's folder; returns its path."""
+        path = self.tmp / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text), encoding="utf-8")
+        return path
+
+    def program(self, name):
+        """The path of tests/programs/@name."""
+        path = PROGRAMS / name
+        self.assertTrue(path.exists(), "%s is missing" % path)
+        return path
+
+    # ------------------------------------------------------------ commands --
+
+    def environment(self, env=None):
+        """The environment of what a test starts: @env on top of very little,
+        where None takes a variable away."""
+        base = {
+            "PATH": "/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(self.tmp),
+            "TMPDIR": str(self.tmp),
+            "LC_ALL": "C.UTF-8",
+            "PYTHONHASHSEED": "0",
+            # A second run would import from caches that the first one wrote,
+            # and make other calls.
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        base.update(env or {})
+        return {k: str(v) for k, v in base.items() if v is not None}
+
+    def command(self, argv, env=None, cwd=None, check=0, input=None,
+                timeout=COMMAND_SECONDS, **popen):
+        """Run @argv to its end.  @check: the exit status it must have, or None
+        for any.  Returns a CompletedProcess with text."""
+        argv = [str(word) for word in argv]
+        popen.setdefault("stdin", subprocess.PIPE if input is not None
+                         else subprocess.DEVNULL)
+        popen.setdefault("stdout", subprocess.PIPE)
+        popen.setdefault("stderr", subprocess.PIPE)
+        process = subprocess.Popen(
+            argv, env=self.environment(env), cwd=cwd or self.tmp, text=True,
+            encoding="utf-8", errors="surrogateescape", start_new_session=True,
+            **popen)
+        late = False
+        try:
+            out, err = process.communicate(input, timeout)
+        except subprocess.TimeoutExpired:
+            late = True
+        finally:
+            if process.returncode is None:
+                os.killpg(process.pid, signal.SIGKILL)
+        if late:
+            process.wait()
+            runner.end_children()       # daemons hold the pipes open
+            out, err = process.communicate()
+            self.fail("%s: still running after %d s\nstdout: %s\nstderr: %s"
+                      % (" ".join(argv), timeout, out, err))
+        done = subprocess.CompletedProcess(argv, process.returncode, out, err)
+        if check is not None and done.returncode != check:
+            self.fail("%s: exit status %d, not %d\nstdout: %s\nstderr: %s" % (
+                " ".join(argv), done.returncode, check, out, err))
+        return done
+
+    def python(self, args, env=None, **kwargs):
+        """Run self.py with nothing of ours but `import proflite` possible."""
+        return self.command([self.py.path, *args],
+                            {"PYTHONPATH": PACKAGE, **(env or {})}, **kwargs)
+
+    def record(self, args, flags=(), options="", env=None, db=None, **kwargs):
+        """proflite record @flags -o DB -- PYTHON @args.  @options is text for
+        PROFLITE_OPTIONS, translated into flags: "clock=step,builtins=no"."""
+        return self.command([TOOL, "record", *option_flags(options), *flags,
+                             "-o", db or self.db, "--", self.py.path, *args],
+                            env, **kwargs)
+
+    def preload(self, args, options="", env=None, db=None, **kwargs):
+        """PYTHON @args with the library in LD_PRELOAD."""
+        text = "out=%s" % (db or self.db) + ("," + options if options else "")
+        return self.command([self.py.path, *args],
+                            {"LD_PRELOAD": LIBRARY, "PROFLITE_OPTIONS": text,
+                             **(env or {})}, **kwargs)
+
+    def tool(self, *args, **kwargs):
+        """proflite @args"""
+        return self.command([TOOL, *args], **kwargs)
+
+    def report(self, *args, db=None, **kwargs):
+        """What `proflite report @args DB` prints."""
+        return self.tool("report", *args, db or self.db, **kwargs).stdout
+
+    # -------------------------------------------------------------- results --
+
+    def rows(self, sql, *parameters, db=None):
+        """All rows of a query, by the Python that runs the tests."""
+        path = Path(db or self.db)
+        self.assertTrue(path.exists(), "no database %s; there is: %s" % (
+            path, sorted(p.name for p in path.parent.iterdir())))
+        connection = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
+        try:
+            return connection.execute(sql, parameters).fetchall()
+        finally:
+            connection.close()
+
+    def value(self, sql, *parameters, db=None):
+        """The one value of the one row of a query."""
+        rows = self.rows(sql, *parameters, db=db)
+        self.assertEqual([len(r) for r in rows], [1], "want one value: %s" % rows)
+        return rows[0][0]
+
+    def assertGolden(self, text, name):
+        """@text must equal the file tests/expect/@name; PL_UPDATE=1 writes it."""
+        path = EXPECT / name
+        if os.environ.get("PL_UPDATE"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        self.assertTrue(path.exists(), "%s is missing: PL_UPDATE=1 writes it"
+                        % path)
+        self.assertEqual(text, path.read_text(encoding="utf-8"))
+
+
+def option_flags(options):
+    """PROFLITE_OPTIONS text as flags of record: clock=cpu,builtins=no."""
+    flags = []
+    for pair in filter(None, options.split(",")):
+        key, _, value = pair.partition("=")
+        name = key.replace("_", "-")
+        if value == "no":
+            flags.append("--no-" + name)
+        elif value in ("", "yes"):
+            flags.append("--" + name)
+        else:
+            flags.append("--%s=%s" % (name, value))
+    return flags

@@ -1,0 +1,969 @@
+# SPDX-License-Identifier: MIT
+"""Processes: children of every kind are part of the run, and none is lost,
+however it ends."""
+
+import os
+import signal
+import subprocess
+import time
+from ast import literal_eval
+
+import trees
+from harness import LIBRARY, TOOL, Case, once
+
+
+class Processes(Case):
+    def ncalls(self, function):
+        return self.value("select ncalls from pstats where function = ?",
+                          function)
+
+    def calls(self, function):
+        """Entries of @function in each process that knows it, sorted."""
+        return [r for r, in self.rows(
+            "select sum(s.calls + s.resumes) from threads t "
+            "join function_stats s on s.thread_id = t.id "
+            "join functions f on f.id = s.function_id where f.name = ? "
+            "group by t.process_id order by 1", function)]
+
+    def processes(self, columns):
+        return self.rows("select %s from processes p order by started_ns, id"
+                         % columns)
+
+    def no_recording_left(self):
+        self.assertEqual([n for n in os.listdir(self.tmp) if "plrec" in n], [])
+
+
+class Fork(Processes):
+    APP = """
+        import os
+
+        def leaf():
+            pass
+
+        def child(n):
+            for i in range(n):
+                leaf()
+
+        def parent():
+            leaf()
+            pid = os.fork()
+            if not pid:
+                child(3)
+                %s
+            os.waitpid(pid, 0)
+            child(2)
+
+        parent()
+        leaf()
+        """
+
+    def test_child_that_returns(self):
+        """The child goes on where the parent forked: its returns match the
+        calls that were open, which have no entry of its own."""
+        app = self.script(self.APP % "return")
+        self.record([app], options="clock=step")
+        self.assertEqual(self.processes("forked, end_reason"),
+                         [(0, "exit"), (1, "exit")])
+        first = trees.load(self, where="not forked")
+        second = trees.load(self, where="forked")
+        self.assertEqual(
+            [trees.text(trees.children(first), n) for n in first
+             if n.name == "parent"],
+            ["parent 1 13\n"
+             "  leaf 1 1\n"
+             "  {built-in method posix.fork} 1 1\n"
+             "  {built-in method posix.waitpid} 1 1\n"
+             "  child 1 5\n"
+             "    leaf 2 2"])
+        below = trees.children(second)
+        roots = below[0]
+        self.assertEqual(len(roots), 1)
+        # The path that was open, without calls, and the child's own calls.
+        module, = [n for n in below[roots[0].id] if n.name == "<module>"]
+        self.assertEqual((module.file, module.calls), (str(app), 0))
+        names = [(n.name, n.calls) for n in below[module.id]]
+        self.assertEqual(names, [("parent", 0), ("leaf", 1)])
+        self.assertEqual(
+            [(n.name, n.calls, n.total) for n in below[below[module.id][0].id]
+             if n.name != "{built-in method posix.fork}"],
+            [("child", 1, 7)])
+        # Over both processes the counts add up.
+        self.assertEqual(self.ncalls("parent"), 1)
+        self.assertEqual(self.ncalls("<module>"), 1)
+        self.assertEqual(self.ncalls("leaf"), 3 + 1 + 2 + 1 + 1)
+        self.assertEqual(self.value("select sum(n_unmatched) from threads"), 0)
+        self.no_recording_left()
+
+    def test_child_that_exits_at_once(self):
+        app = self.script(self.APP % "os._exit(7)")
+        self.record([app], options="clock=step")
+        self.assertEqual(self.processes("forked, end_reason, end_status"),
+                         [(0, "exit", 0), (1, "_exit", 7)])
+        self.assertEqual(self.calls("leaf"), [3, 4])
+        self.assertEqual(self.calls("parent"), [0, 1])
+        self.no_recording_left()
+
+    def test_child_that_does_nothing(self):
+        app = self.script("""
+            import ctypes, os
+            c = ctypes.CDLL(None)
+            pid = os.fork() or c._exit(0)
+            os.waitpid(pid, 0)
+            """)
+        self.record([app])
+        self.no_recording_left()
+
+    def test_grandchildren(self):
+        app = self.script("""
+            import os
+
+            def leaf():
+                pass
+
+            def generation(n):
+                leaf()
+                if n:
+                    pid = os.fork()
+                    if not pid:
+                        generation(n - 1)
+                        os._exit(0)
+                    os.waitpid(pid, 0)
+
+            generation(4)
+            """)
+        self.record([app])
+        self.assertEqual(self.calls("leaf"), [1] * 5)
+        self.assertEqual(self.ncalls("generation"), 5)
+        self.assertEqual(self.value(
+            "with recursive line (id, depth) as ("
+            " select id, 0 from processes where parent_id is null"
+            " union all select p.id, depth + 1 from processes p"
+            " join line on p.parent_id = line.id)"
+            " select group_concat(depth) from line"), "0,1,2,3,4")
+        self.assertEqual(self.value(
+            "select count(*) from processes c join processes p "
+            "on p.id = c.parent_id and p.pid = c.ppid "
+            "and p.uuid = c.parent_uuid"), 4)
+        self.assertEqual(self.value("select count(distinct run_id) "
+                                    "from processes"), 1)
+
+    def test_child_that_starts_others(self):
+        """They are its children, not its parent's."""
+        app = self.script("""
+            import os, subprocess, sys
+
+            def leaf():
+                pass
+
+            def start():
+                leaf()
+                subprocess.run([sys.executable, "-c",
+                                "def leaf(): pass\\nleaf()"], check=True)
+
+            pid = os.fork()
+            if pid:
+                os.waitpid(pid, 0)
+            start()
+            """)
+        self.record([app])
+        self.assertEqual(self.calls("leaf"), [1] * 4)
+        self.assertEqual(self.rows(
+            "select p.forked, count(*) from processes c "
+            "join processes p on p.id = c.parent_id and c.ppid = p.pid "
+            "group by 1 order by 1"), [(0, 2), (1, 1)])
+
+    def test_from_a_thread(self):
+        """Only the thread that forks is in the child."""
+        app = self.script("""
+            import os, threading
+
+            def leaf():
+                pass
+
+            def other(event):
+                leaf()
+                event.wait()
+
+            def forker():
+                leaf()
+                pid = os.fork()
+                if not pid:
+                    leaf()
+                    os._exit(0)
+                os.waitpid(pid, 0)
+
+            event = threading.Event()
+            a = threading.Thread(target=other, args=(event,))
+            a.start()
+            b = threading.Thread(target=forker, name="forker")
+            b.start()
+            b.join()
+            event.set()
+            a.join()
+            """)
+        self.record([app])
+        self.assertEqual(self.calls("leaf"), [1, 2])
+        self.assertEqual(self.value(
+            "select count(*) from threads t join processes p "
+            "on p.id = t.process_id where forked"), 1)
+        self.assertEqual(self.ncalls("forker"), 1)
+
+    def test_many_that_end_at_once(self):
+        """30 processes that all want the database at the same time."""
+        app = self.script("""
+            import os
+
+            def leaf():
+                pass
+
+            r, w = os.pipe()
+            children = []
+            for i in range(30):
+                pid = os.fork()
+                if not pid:
+                    os.close(w)
+                    leaf()
+                    os.read(r, 1)
+                    os._exit(0)
+                children.append(pid)
+            os.close(w)
+            for pid in children:
+                assert os.waitpid(pid, 0)[1] == 0
+            """)
+        done = self.record([app])
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(self.ncalls("leaf"), 30)
+        self.assertEqual(self.calls("leaf"), [1] * 30)
+        self.assertEqual(self.value("select count(*) from processes"), 31)
+        self.assertEqual(self.value("select count(*) from runs"), 1)
+        self.no_recording_left()
+
+    def test_while_others_are_busy(self):
+        """Threads in the middle of everything when one forks: no child finds
+        a lock held."""
+        app = self.script("""
+            import os, threading
+
+            def leaf():
+                pass
+
+            def child():
+                leaf()
+
+            def busy(k):
+                n = 0
+                while not stop:
+                    exec("def f%d_%d(): leaf()\\nf%d_%d()" % (k, n, k, n),
+                         globals())
+                    n += 1
+
+            stop = False
+            threads = [threading.Thread(target=busy, args=(k,))
+                       for k in range(3)]
+            for t in threads:
+                t.start()
+            for i in range(40):
+                pid = os.fork()
+                if not pid:
+                    child()
+                    os._exit(0)
+                assert os.waitpid(pid, 0)[1] == 0
+            stop = True
+            for t in threads:
+                t.join()
+            """)
+        self.record([app], env={"PYTHONWARNINGS": "ignore"})
+        self.assertEqual(self.calls("child"), [1] * 40)
+        self.assertEqual(self.value("select count(*) from processes"), 41)
+        self.no_recording_left()
+
+    def test_that_fails(self):
+        app = self.script("""
+            import os, resource
+
+            def leaf():
+                pass
+
+            leaf()
+            resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+            try:
+                os.fork()
+            except OSError:
+                leaf()
+            else:
+                os._exit(0)
+            """)
+        self.record([app])
+        self.assertGreaterEqual(self.calls("leaf")[0], 1)
+
+    def test_profiles_go_on_in_the_child(self):
+        app = self.script("""
+            import os
+            import proflite
+
+            def leaf():
+                pass
+
+            def both():
+                leaf()
+                pid = os.fork()
+                leaf()
+                if pid:
+                    os.waitpid(pid, 0)
+
+            p = proflite.Profile()
+            p.enable()
+            both()
+            p.disable()
+            p.snapshot_stats()
+            print(sorted(v[1] for k, v in p.stats.items()
+                         if k[2] in ("leaf", "both")), flush=True)
+            """)
+        done = self.python([app])
+        self.assertEqual(done.stdout, "[1, 2]\n" * 2)
+
+    def test_profiles_of_threads_that_are_not_in_the_child(self):
+        app = self.script("""
+            import os, threading
+            import proflite
+
+            def leaf():
+                pass
+
+            def other(ready, go):
+                leaf()
+                ready.set()
+                go.wait()
+
+            ready, go = threading.Event(), threading.Event()
+            p = proflite.Profile(threads=True)
+            p.enable()
+            t = threading.Thread(target=other, args=(ready, go))
+            t.start()
+            ready.wait()
+            pid = os.fork()
+            leaf()
+            if not pid:
+                t = threading.Thread(target=leaf)
+                t.start()
+                t.join()
+            else:
+                go.set()
+                t.join()
+                os.waitpid(pid, 0)
+            p.disable()
+            p.snapshot_stats()
+            print({k[2]: v[:2] for k, v in p.stats.items()
+                   if k[2] in ("leaf", "_bootstrap")}, flush=True)
+            """)
+        # Nothing that the other thread had open is open in the child.
+        child, parent = map(literal_eval, self.python([app]).stdout.splitlines())
+        self.assertEqual(child, {"leaf": (3, 3), "_bootstrap": (2, 2)})
+        self.assertEqual(parent, {"leaf": (2, 2), "_bootstrap": (1, 1)})
+
+
+class Exec(Processes):
+    def test_another_python(self):
+        self.script("def second(): pass\nsecond()\n", "second.py")
+        app = self.script("""
+            import os, sys
+            def first():
+                os.execv(sys.executable, [sys.executable, "second.py"])
+            first()
+            """)
+        for attempt in self.record, self.preload:
+            self.db = self.tmp / (attempt.__name__ + ".db")
+            attempt([app], options="clock=step")
+            # What could not write itself into the database is taken in here.
+            self.tool("runs", self.db)
+            self.assertEqual(self.processes("end_reason"),
+                             [("exec",), ("exit",)])
+            self.assertEqual(self.ncalls("first"), 1)
+            self.assertEqual(self.ncalls("second"), 1)
+            self.assertEqual(self.value(
+                "select count(distinct pid) from processes"), 1)
+            self.assertEqual(self.value(
+                "select count(distinct run_id) from processes"), 1)
+            self.assertEqual(self.rows(
+                "select p.end_reason from processes c "
+                "join processes p on p.id = c.parent_id"), [("exec",)])
+            self.no_recording_left()
+
+    def test_another_program(self):
+        app = self.script("""
+            import os
+            def first():
+                os.execvp("echo", ["echo", "replaced"])
+            first()
+            """)
+        done = self.record([app])
+        self.assertEqual(done.stdout, "replaced\n")
+        self.assertEqual(self.processes("end_reason"), [("exec",)])
+        self.assertEqual(self.ncalls("first"), 1)
+
+    def test_into_a_program_that_lives_on(self):
+        """Its recording is taken in while the pid still lives."""
+        app = self.script("""
+            import os
+            def first():
+                os.execvp("cat", ["cat"])
+            first()
+            """)
+        p = subprocess.Popen(
+            [self.py.path, app], cwd=self.tmp, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, env=self.environment({
+                "LD_PRELOAD": LIBRARY, "PROFLITE_OPTIONS": ""}))
+        p.stdin.write(b"x\n")
+        p.stdin.flush()
+        self.assertEqual(p.stdout.readline(), b"x\n")
+        self.tool("runs", self.db)
+        self.assertEqual(self.processes("end_reason"), [("exec",)])
+        self.assertEqual(self.ncalls("first"), 1)
+        self.no_recording_left()
+        p.communicate()
+
+    def test_that_fails(self):
+        app = self.script("""
+            import os
+            def first():
+                try:
+                    os.execv("/nowhere/at/all", ["x"])
+                except OSError as e:
+                    print(e)
+            first()
+            """)
+        plain = self.command([self.py.path, app])
+        done = self.record([app])
+        self.assertEqual((done.stdout, done.stderr),
+                         (plain.stdout, plain.stderr))
+        self.assertEqual(self.processes("end_reason"), [("exit",)])
+        self.assertEqual(self.calls("first"), [1])
+
+    def test_with_an_environment_of_its_own(self):
+        """Who takes our variables out of the environment is not followed."""
+        self.script("def second(): pass\nsecond()\n", "second.py")
+        app = self.script("""
+            import os, sys
+            def first():
+                os.execve(sys.executable, [sys.executable, "second.py"], {})
+            first()
+            """)
+        done = self.record([app])
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(self.processes("end_reason"), [("exec",)])
+
+
+class Subprocess(Processes):
+    def test_children_of_subprocess(self):
+        child = self.script("""
+            import sys
+            def work():
+                pass
+            for i in range(int(sys.argv[1])):
+                work()
+            """, "child.py")
+        app = self.script("""
+            import subprocess, sys
+            for n in 2, 3:
+                subprocess.run([sys.executable, %r, str(n)], check=True)
+            print(subprocess.check_output("%s %s 5; echo done", shell=True,
+                                          text=True), end="")
+            try:
+                subprocess.run(["/nowhere/at/all"])
+            except FileNotFoundError as e:
+                print(e)
+            print(subprocess.run([sys.executable, "-c",
+                                  "raise SystemExit(9)"]).returncode)
+            """ % (str(child), self.py.path, child))
+        plain = self.command([self.py.path, app])
+        done = self.record([app])
+        self.assertEqual((done.stdout, done.stderr),
+                         (plain.stdout, plain.stderr))
+        self.assertEqual(self.calls("work"), [2, 3, 5])
+        self.assertEqual(self.value("select count(*) from processes"), 5)
+        self.assertEqual(self.value("select count(distinct run_id) "
+                                    "from processes"), 1)
+        # A shell in between does not matter.
+        self.assertEqual(self.value(
+            "select count(*) from processes c join processes p "
+            "on p.id = c.parent_id where p.parent_id is null"), 4)
+        self.no_recording_left()
+
+    def test_programs_that_are_not_there(self):
+        """The child's _exit, which may run in its parent's memory (vfork), is
+        not the end of the parent."""
+        app = self.script("""
+            import subprocess
+
+            def leaf():
+                pass
+
+            for i in range(3):
+                try:
+                    subprocess.run(["/nowhere/at/all"])
+                except FileNotFoundError:
+                    leaf()
+            """)
+        self.record([app])
+        self.assertEqual(self.calls("leaf"), [3])
+        self.assertEqual(self.processes("end_reason"), [("exit",)])
+
+    def test_preexec_and_close_fds(self):
+        app = self.script("""
+            import os, subprocess, sys
+            def before():
+                os.setpgid(0, 0)
+            print(subprocess.check_output(
+                [sys.executable, "-c", "def work(): print('x')\\nwork()"],
+                preexec_fn=before, text=True, pass_fds=[2]), end="")
+            """)
+        done = self.record([app])
+        self.assertEqual((done.stdout, done.stderr), ("x\n", ""))
+        self.assertEqual(self.calls("work"), [1])
+
+    def test_posix_spawn(self):
+        app = self.script("""
+            import os, sys
+            pid = os.posix_spawn(sys.executable, [
+                sys.executable, "-c", "def work(): pass\\nwork()"], os.environ)
+            print(os.waitpid(pid, 0)[1])
+            """)
+        self.assertEqual(self.record([app]).stdout, "0\n")
+        self.assertEqual(self.calls("work"), [1])
+        self.assertEqual(self.value(
+            "select count(*) from processes where parent_id"), 1)
+
+    def test_daemon_that_lives_on(self):
+        """It is not waited for, and comes into the database by itself."""
+        app = self.script("""
+            import os, select
+
+            def work():
+                pass
+
+            if os.fork():
+                os._exit(0)
+            os.setsid()
+            if os.fork():
+                os._exit(0)
+            # As daemons do, it closes what it does not know.
+            os.closerange(0, 4096)
+            for fd in 0, 1, 2:
+                os.open("/dev/null", os.O_RDWR)
+            work()
+            os.mkfifo("went")
+            os.rename("went", "gone")
+            # Until the test says so.
+            go = os.open("go", os.O_RDONLY | os.O_NONBLOCK)
+            select.select([go], [], [], 60)
+            work()
+            """)
+        os.mkfifo(self.tmp / "go")
+        self.record([app])
+        end = time.monotonic() + 60
+        while not (self.tmp / "gone").exists():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+        # It lives, though it holds neither its recording nor a lock on it.
+        self.assertIn("recording (pid", self.tool("runs", self.db).stdout)
+        with open(self.tmp / "go", "wb") as go:
+            go.write(b"!")
+        end = time.monotonic() + 60
+        while [n for n in os.listdir(self.tmp) if "plrec" in n]:
+            self.assertLess(time.monotonic(), end, os.listdir(self.tmp))
+            time.sleep(0.01)
+        self.tool("runs", self.db)
+        self.assertEqual(self.calls("work"), [2])
+        self.assertEqual(self.value("select count(distinct run_id) "
+                                    "from processes"), 1)
+
+
+class Nested(Processes):
+    def test_a_recording_within_a_recording(self):
+        """The inner one has it."""
+        app = self.script("def work(): print('x')\nwork()\n")
+        inner = self.tmp / "inner.db"
+        done = self.tool("record", "-o", self.db, "--", TOOL, "record", "-o",
+                         inner, "--", self.py.path, app)
+        self.assertEqual(done.stdout, "x\n")
+        self.assertEqual(self.value("select ncalls from pstats "
+                                    "where function = 'work'", db=inner), 1)
+        self.assertFalse(self.db.exists())
+
+
+class Multiprocessing(Processes):
+    APP = """
+        import multiprocessing
+        import sys
+
+        def leaf(n):
+            return n
+
+        def task(n):
+            return sum(map(leaf, range(n)))
+
+        if __name__ == "__main__":
+            multiprocessing.set_start_method(sys.argv[1])
+            with multiprocessing.Pool(3) as pool:
+                print(sum(pool.map(task, range(20), 1)))
+                pool.close()
+                pool.join()
+            p = multiprocessing.Process(target=task, args=(7,))
+            p.start()
+            p.join()
+            print(p.exitcode)
+        """
+
+    def check(self, method):
+        app = self.script(self.APP)
+        done = self.record([app, method])
+        self.assertEqual((done.stdout, done.stderr), ("1140\n0\n", ""))
+        self.assertEqual(self.ncalls("leaf"), 190 + 7)
+        self.assertEqual(self.ncalls("task"), 21)
+        self.assertEqual(self.value("select count(distinct run_id) "
+                                    "from processes"), 1)
+        self.no_recording_left()
+        # All come from the first one, whatever server is in between.
+        self.assertEqual(self.value(
+            "select count(*) from processes where parent_id is null"), 1)
+
+    def test_fork(self):
+        self.check("fork")
+
+    def test_spawn(self):
+        self.check("spawn")
+
+    def test_forkserver(self):
+        self.check("forkserver")
+
+    def test_terminated_pool(self):
+        """Workers that are killed by SIGTERM have their calls in it."""
+        app = self.script("""
+            import multiprocessing
+
+            def task(n):
+                return n
+
+            if __name__ == "__main__":
+                multiprocessing.set_start_method("fork")
+                with multiprocessing.Pool(2) as pool:
+                    print(sum(pool.map(task, range(20))))
+                # __exit__ terminates it
+            """)
+        self.assertEqual(self.record([app]).stdout, "190\n")
+        self.assertEqual(self.ncalls("task"), 20)
+        self.no_recording_left()
+
+    def test_process_pool_of_futures(self):
+        app = self.script("""
+            from concurrent.futures import ProcessPoolExecutor
+
+            def task(n):
+                return n
+
+            if __name__ == "__main__":
+                with ProcessPoolExecutor(2) as pool:
+                    print(sum(pool.map(task, range(20))))
+            """)
+        self.assertEqual(self.record([app]).stdout, "190\n")
+        self.assertEqual(self.ncalls("task"), 20)
+        self.no_recording_left()
+
+
+class Death(Processes):
+    """What ends without a word leaves its recording, and the next command
+    takes it in."""
+
+    def dies(self, text, signo):
+        app = self.script("""
+            import ctypes, os, resource, signal
+
+            def leaf():
+                pass
+
+            def work():
+                for i in range(1000):
+                    leaf()
+                die()
+
+            def die():
+                %s
+
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            work()
+            """ % text)
+        plain = self.command([self.py.path, app], check=None)
+        self.assertEqual(plain.returncode, -signo)
+        # By hand: the recording lies beside the database until a command
+        # comes.
+        done = self.preload([app], options="clock=step", check=-signo)
+        self.assertEqual((done.stdout, done.stderr),
+                         (plain.stdout, plain.stderr))
+        recording, = [n for n in os.listdir(self.tmp) if "plrec" in n]
+        self.assertEqual(os.stat(self.tmp / recording).st_mode & 0o777, 0o600)
+        self.tool("runs", self.db)
+        self.no_recording_left()
+        self.tool("runs", self.db)
+        self.assertEqual(self.calls("leaf"), [1000])
+        self.assertEqual(self.rows(
+            "select f.name, n.calls, n.flags from nodes n join functions f "
+            "on f.id = n.function_id where f.name in ('work', 'leaf', 'die') "
+            "order by n.id"),
+            [("work", 1, 2), ("leaf", 1000, 0), ("die", 1, 2)])
+        self.assertEqual(self.value("select cumtime * 1e9 >= 2001 from pstats "
+                                    "where function = 'work'"), 1)
+        self.assertEqual(self.processes("end_reason"), [("killed",)])
+        # Recorded: everything is there when the command has ended.
+        self.record([app], check=-signo)
+        self.assertEqual(self.calls("leaf"), [1000, 1000])
+        self.assertEqual(self.processes("end_reason, end_status")[1],
+                         ("signal", signo))
+        self.no_recording_left()
+
+    def test_sigkill(self):
+        self.dies("os.kill(os.getpid(), signal.SIGKILL)", signal.SIGKILL)
+
+    def test_sigterm(self):
+        self.dies("os.kill(os.getpid(), signal.SIGTERM)", signal.SIGTERM)
+
+    def test_segmentation_fault(self):
+        self.dies("ctypes.string_at(0)", signal.SIGSEGV)
+
+    def test_abort(self):
+        self.dies("os.abort()", signal.SIGABRT)
+
+    def test_exit_from_a_signal_handler_of_c(self):
+        """_exit() where nothing may be locked: marked, and taken in later."""
+        app = self.script("""
+            import ctypes, os, signal
+            def leaf():
+                pass
+            c = ctypes.CDLL(None)
+            c.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
+            c.signal(signal.SIGUSR1, ctypes.cast(c._exit, ctypes.c_void_p))
+            leaf()
+            os.kill(os.getpid(), signal.SIGUSR1)
+            """)
+        self.preload([app], check=signal.SIGUSR1)
+        self.tool("runs", self.db)
+        self.assertEqual(self.processes("end_reason, end_status"),
+                         [("_exit", signal.SIGUSR1)])
+        self.assertEqual(self.calls("leaf"), [1])
+        self.no_recording_left()
+
+    def test_os_exit(self):
+        app = self.script("""
+            import os
+            def leaf():
+                pass
+            leaf()
+            os._exit(6)
+            """)
+        self.preload([app], check=6)
+        self.assertEqual(self.processes("end_reason, end_status"),
+                         [("_exit", 6)])
+        self.no_recording_left()
+
+    def test_killed_while_it_works(self):
+        """From outside, at any moment: what was counted until then is there,
+        and the tree is sound."""
+        app = self.script("""
+            import threading
+
+            def leaf():
+                pass
+
+            def branch(n):
+                if n:
+                    branch(n - 1)
+                leaf()
+
+            def work():
+                n = 0
+                while True:
+                    branch(n % 50)
+                    exec("def f%d(): leaf()\\nf%d()" % (n, n), globals())
+                    n += 1
+                    if n == 200:
+                        print("ready", flush=True)
+
+            threading.Thread(target=work, daemon=True).start()
+            work()
+            """)
+        env = self.environment({
+            "LD_PRELOAD": LIBRARY, "PROFLITE_OPTIONS": "out=%s" % self.db})
+        for i in range(3):
+            p = subprocess.Popen([self.py.path, app], env=env, cwd=self.tmp,
+                                 stdout=subprocess.PIPE)
+            self.assertEqual(p.stdout.readline(), b"ready\n")
+            p.kill()
+            p.wait()
+            p.stdout.close()
+        # While one lives, it is not taken in.
+        p = subprocess.Popen([self.py.path, app], env=env, cwd=self.tmp,
+                             stdout=subprocess.PIPE)
+        self.assertEqual(p.stdout.readline(), b"ready\n")
+        done = self.tool("runs", self.db)
+        self.assertIn("recording (pid %d)" % p.pid, done.stdout)
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(self.value("select count(*) from processes"), 3)
+        p.kill()
+        p.wait()
+        p.stdout.close()
+        self.tool("runs", self.db)
+        self.tool("runs", self.db)
+        self.no_recording_left()
+        self.assertEqual(self.processes("end_reason, damage"),
+                         [("killed", None)] * 4)
+        self.assertEqual(len(self.calls("branch")), 4)
+        self.assertGreaterEqual(min(self.calls("branch")), 200)
+        self.assertEqual(self.value(
+            "select count(*) from nodes where total_ns < 0 or calls < 0 or "
+            "max_ns < min_ns"), 0)
+
+    def test_the_tool_is_killed(self):
+        """The program goes on, and writes its own end."""
+        app = self.script("""
+            import sys
+
+            def leaf():
+                pass
+
+            print("ready", flush=True)
+            sys.stdin.read()
+            leaf()
+            print("done", flush=True)
+            """)
+        p = subprocess.Popen(
+            [TOOL, "record", "-o", self.db, "--", self.py.path, app],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=self.tmp,
+            env=self.environment())
+        self.assertEqual(p.stdout.readline(), b"ready\n")
+        p.kill()
+        p.wait()
+        self.assertEqual(p.communicate()[0], b"done\n")
+        end = time.monotonic() + 60
+        while [n for n in os.listdir(self.tmp) if "plrec" in n]:
+            self.assertLess(time.monotonic(), end, os.listdir(self.tmp))
+            time.sleep(0.01)
+        self.assertEqual(self.calls("leaf"), [1])
+        self.assertEqual(self.processes("end_reason"), [("exit",)])
+
+    @once
+    def test_killed_before_the_first_call(self):
+        """What has no more than a beginning is cleared away without a word:
+        an empty file, one without its magic, one without its run."""
+        self.record(["-c", "pass"])
+        self.preload(["-c", "import os; os.kill(os.getpid(), 9)"], check=-9)
+        recording, = self.tmp.glob("*.plrec")
+        page = bytearray(recording.read_bytes()[:4096])
+        recording.unlink()
+        page[40:56] = bytes(16)                         # run_uuid
+        page[104:108] = (64).to_bytes(4, "little")      # n_cells
+        for i, content in enumerate([page, b"", bytes(8) + page[8:]]):
+            path = self.tmp / ("proflite.db.9-%d.plrec" % i)
+            path.write_bytes(content)
+            os.utime(path, (1, 1))
+        done = self.tool("runs", self.db)
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(len(done.stdout.splitlines()), 2)
+        self.no_recording_left()
+        self.assertEqual(self.value("select count(*) from processes"), 1)
+
+    def test_taken_in_by_many_at_once(self):
+        app = self.script("import os\ndef leaf(): pass\nleaf()\n"
+                          "os.kill(os.getpid(), 9)\n")
+        for i in range(8):
+            self.preload([app], check=-9)
+        commands = [subprocess.Popen([TOOL, "runs", self.db], cwd=self.tmp,
+                                     env=self.environment(),
+                                     stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.PIPE)
+                    for i in range(6)]
+        for c in commands:
+            self.assertEqual((c.communicate()[1], c.returncode), (b"", 0))
+        self.assertEqual(self.calls("leaf"), [1] * 8)
+        self.assertEqual(self.value("select count(*) from processes"), 8)
+        self.no_recording_left()
+
+
+class Locked(Processes):
+    """The database cannot be written at the end: nothing is lost."""
+
+    def test_locked_by_another(self):
+        app = self.script("def leaf(): pass\nleaf()\nprint('ok')\n")
+        self.record([app])
+        import sqlite3
+        lock = sqlite3.connect(self.db)
+        lock.execute("begin exclusive")
+        try:
+            done = self.preload([app])
+        finally:
+            lock.rollback()
+            lock.close()
+        self.assertEqual(done.stdout, "ok\n")
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertRegex(done.stderr, r"^proflite: .*proflite\.db.*plrec")
+        self.assertEqual(self.calls("leaf"), [1])
+        self.tool("runs", self.db)
+        self.assertEqual(self.calls("leaf"), [1, 1])
+        self.assertEqual(self.processes("end_reason"), [("exit",)] * 2)
+        self.no_recording_left()
+
+    def test_recording_that_was_removed(self):
+        app = self.script("""
+            import glob, os
+            def leaf():
+                pass
+            leaf()
+            for name in glob.glob("*.plrec"):
+                os.unlink(name)
+            for i in range(3000):
+                exec("def f%d(): leaf()\\nf%d()" % (i, i), globals())
+            print("ok")
+            """)
+        done = self.preload([app])
+        self.assertEqual(done.stdout, "ok\n")
+        self.assertLessEqual(len(done.stderr.splitlines()), 1, done.stderr)
+
+    def test_folder_that_was_removed(self):
+        folder = self.tmp / "folder"
+        folder.mkdir()
+        app = self.script("""
+            import shutil
+            def leaf():
+                pass
+            leaf()
+            shutil.rmtree("folder")
+            print("ok")
+            """)
+        done = self.preload([app], db=folder / "x.db")
+        self.assertEqual(done.stdout, "ok\n")
+        self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertIn("x.db", done.stderr)
+
+    @once
+    def test_full_disk(self):
+        """A folder with next to no room: the program runs on."""
+        if os.getuid():
+            self.skipTest("only root can mount a small file system")
+        small = self.tmp / "small"
+        small.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=300k", "none", small],
+            stderr=subprocess.DEVNULL)
+        if mounted.returncode:
+            self.skipTest("no file system can be mounted here")
+        try:
+            app = self.script("""
+                def leaf():
+                    pass
+                for i in range(20000):
+                    exec("def f%d(): leaf()\\nf%d()" % (i, i), globals())
+                print("ok")
+                """)
+            done = self.preload([app], db=small / "x.db")
+            self.assertEqual(done.stdout, "ok\n")
+            self.assertLessEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        finally:
+            subprocess.run(["umount", small], check=True)

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: MIT
+"""Where the sources and the installed tree are, and reading them."""
+
+import os
+import re
+from pathlib import Path
+
+SOURCE = Path(__file__).resolve().parents[2]
+STAGE = Path(os.environ.get("PL_STAGE", "stage"))
+
+# A folder, and those it may include besides itself.  No cycle, never upwards.
+LAYERS = {
+    "src/base": [],
+    "src/core": ["base"],
+    "src/store": ["base", "core"],
+    "src/probe": ["base", "core"],
+    "src/preload": ["base", "core"],
+    "src/export": ["base", "core", "store"],
+    "tools": ["base", "core", "store", "export"],
+}
+
+
+def c_files():
+    """(folder, path) of every C source and header of the product."""
+    for folder in LAYERS:
+        for path in sorted((SOURCE / folder).glob("*.[ch]")):
+            yield folder, path
+
+
+def includes(path):
+    """(header, is in quotes) of every #include."""
+    text = path.read_text(encoding="utf-8")
+    for quote, header in re.findall(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)',
+                                    text, re.M):
+        yield header, quote == '"'

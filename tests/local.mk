@@ -1,0 +1,92 @@
+# `make check` runs four suites, each of which can be run alone: check-lint,
+# check-unit, check-san, check-e2e.  All run even when one fails; each ends
+# with a line `NAME: N passed, N failed, N skipped`.
+
+# Sources of the unit tests: test_MODULE.c, and its name in suites.h.
+unit_sources = \
+	%reldir%/unit/main.c \
+	%reldir%/unit/script.c \
+	%reldir%/unit/script.h \
+	%reldir%/unit/suites.h \
+	%reldir%/unit/test_gate.c \
+	%reldir%/unit/test_marshal.c \
+	%reldir%/unit/test_options.c \
+	%reldir%/unit/test_paths.c \
+	%reldir%/unit/test_pstats_text.c \
+	%reldir%/unit/test_recfile.c \
+	%reldir%/unit/test_recorder.c \
+	%reldir%/unit/test_recording.c \
+	%reldir%/unit/test_store.c \
+	%reldir%/unit/test_tree.c
+
+check_PROGRAMS += unit
+unit_SOURCES = $(unit_sources)
+unit_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+unit_LDADD = libpltools.la libplexport.la libplstore.la libplcore.la \
+	$(CHECK_LIBS) $(PCRE2_LIBS) $(SQLITE_LIBS) $(export_LIBS)
+
+# The same tests and the code under test once more, compiled in one go with
+# the sanitizers.
+if HAVE_SANITIZERS
+check_PROGRAMS += unit-san
+endif
+unit_san_SOURCES = $(unit_sources) $(base_sources) $(core_sources) \
+	$(store_sources) $(export_sources) $(tools_sources)
+unit_san_CPPFLAGS = $(AM_CPPFLAGS) -DPL_LIBDIR='"$(libdir)"' \
+	-DPL_UNIT_NAME='"unit-san"'
+unit_san_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(SQLITE_CFLAGS) \
+	$(PCRE2_CFLAGS) $(PROTOBUF_C_CFLAGS) $(ZLIB_CFLAGS) \
+	-O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined
+unit_san_LDFLAGS = $(AM_LDFLAGS) -fsanitize=address,undefined
+unit_san_LDADD = $(CHECK_LIBS) $(SQLITE_LIBS) $(PCRE2_LIBS) $(export_LIBS) \
+	$(DL_LIBS)
+nodist_unit_san_SOURCES = $(export_built)
+$(unit_san_OBJECTS): $(schema_h) $(html_h) $(export_built)
+
+# The example of include/proflite.h: a program that embeds Python.
+if HAVE_PYTHON_EMBED
+check_PROGRAMS += embed
+endif
+embed_SOURCES = %reldir%/programs/embed.c
+embed_CPPFLAGS = $(AM_CPPFLAGS) -isystem $(PYTHON_INCLUDE)
+embed_LDADD = libproflite.la $(PYTHON_EMBED_LIBS)
+
+# Every folder of tests but unit, which is listed above.
+EXTRA_DIST += \
+	%reldir%/bench \
+	%reldir%/consumers \
+	%reldir%/cpython \
+	%reldir%/differential \
+	%reldir%/e2e \
+	%reldir%/expect \
+	%reldir%/forky \
+	%reldir%/lint \
+	%reldir%/programs
+
+suites = lint unit san e2e
+
+check-local:
+	@rc=0; for s in $(suites); do \
+		$(MAKE) $(AM_MAKEFLAGS) --no-print-directory check-$$s || rc=1; \
+	done; exit $$rc
+
+check-unit: unit
+	./unit
+
+if HAVE_SANITIZERS
+check-san: unit-san
+	./unit-san
+else
+check-san:
+	@echo 'unit-san: the compiler has no runtime for -fsanitize=address'
+	@echo 'unit-san: 0 passed, 0 failed, 1 skipped'
+endif
+
+check-lint: stage
+	$(PYTHON) $(srcdir)/%reldir%/lint/run.py --stage stage
+
+check-e2e: stage
+	$(PYTHON) $(srcdir)/%reldir%/e2e/run.py --stage stage
+
+.PHONY: check-lint check-unit check-san check-e2e

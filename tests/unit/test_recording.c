@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: MIT */
+#include <config.h>
+
+#include "suites.h"
+
+#include "core/clock.h"
+#include "core/recording.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[64], path[128];
+static struct pl_recording rec;
+static struct pl_error err;
+
+static void setup(void)
+{
+	strcpy(dir, "/tmp/pl-unit-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/r.plrec", dir);
+	memset(&err, 0, sizeof(err));
+}
+
+static void teardown(void)
+{
+	unlink(path);
+	rmdir(dir);
+}
+
+static void create(void)
+{
+	ck_assert_msg(!pl_recording_create(&rec, path, PL_CLOCK_WALL, &err),
+		      "%s", err.text);
+}
+
+START_TEST(a_new_file_is_ours_alone_and_out_of_the_way)
+{
+	struct stat st;
+	int low;
+
+	create();
+	ck_assert_int_eq(fstat(rec.fd, &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0600);
+	ck_assert(fcntl(rec.fd, F_GETFD) & FD_CLOEXEC);
+	/* the lowest free number still belongs to the host */
+	low = open("/dev/null", O_RDONLY);
+	ck_assert_int_lt(low, rec.fd);
+	ck_assert_int_gt(rec.fd, 100);
+	close(low);
+	ck_assert_mem_eq(rec.header->magic, PL_REC_MAGIC, 8);
+	ck_assert_uint_eq(rec.header->pid, (unsigned)getpid());
+	pl_recording_close(&rec);
+	ck_assert_int_eq(access(path, F_OK), 0);
+}
+END_TEST
+
+START_TEST(an_existing_file_is_never_touched)
+{
+	FILE *f = fopen(path, "w");
+
+	fputs("mine", f);
+	fclose(f);
+	ck_assert_int_eq(pl_recording_create(&rec, path, PL_CLOCK_WALL, &err),
+			 PL_ERR_SYS);
+	ck_assert_ptr_nonnull(strstr(err.text, path));
+	f = fopen(path, "r");
+	ck_assert_int_eq(fgetc(f), 'm');
+	fclose(f);
+}
+END_TEST
+
+START_TEST(equal_text_and_equal_labels_have_one_number)
+{
+	struct pl_funcdesc f = { .file = "a.py", .file_len = 4, .name = "f",
+				 .name_len = 1, .line = 7 };
+	struct pl_funcdesc g = f;
+	uint32_t a, b;
+
+	create();
+	a = pl_recording_str(&rec, "hello", 5);
+	ck_assert_uint_ne(a, 0);
+	ck_assert_uint_eq(pl_recording_str(&rec, "hello", 5), a);
+	ck_assert_uint_ne(pl_recording_str(&rec, "hell", 4), a);
+	ck_assert_uint_ne(pl_recording_str(&rec, "hello\0x", 7), a);
+	b = pl_recording_func(&rec, &f);
+	ck_assert_uint_ne(b, 0);
+	ck_assert_uint_eq(pl_recording_func(&rec, &g), b);
+	g.line = 8;
+	ck_assert_uint_ne(pl_recording_func(&rec, &g), b);
+	pl_recording_close(&rec);
+}
+END_TEST
+
+START_TEST(a_hundred_thousand_names_are_found_again)
+{
+	enum { N = 100000 };
+	static uint32_t ids[N];
+	char text[32];
+
+	create();
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < N; i++) {
+			size_t n = (size_t)sprintf(text, "name%d", i);
+			uint32_t id = pl_recording_str(&rec, text, n);
+
+			ck_assert_uint_ne(id, 0);
+			if (round)
+				ck_assert_uint_eq(id, ids[i]);
+			ids[i] = id;
+			pl_recording_set_key(&rec, (uint64_t)(i + 1) * 16, id);
+		}
+	}
+	for (int i = 0; i < N; i++)
+		ck_assert_uint_eq(pl_recording_key(&rec, (uint64_t)(i + 1) *
+							 16), ids[i]);
+	ck_assert_uint_eq(pl_recording_key(&rec, 8), 0);
+	pl_recording_close(&rec);
+}
+END_TEST
+
+START_TEST(chunks_follow_one_another_and_are_counted)
+{
+	struct pl_chunk *a, *b;
+
+	create();
+	a = pl_recording_chunk(&rec, PL_CHUNK_NODES, 3 * PL_PAGE, 5);
+	b = pl_recording_chunk(&rec, PL_CHUNK_STACK, 10, 6);
+	ck_assert_uint_eq(a->magic, PL_CHUNK_MAGIC);
+	ck_assert_uint_eq(a->n_cells, 4 * PL_PAGE / PL_CELL);
+	ck_assert_uint_eq(a->owner, 5);
+	ck_assert_ptr_eq((char *)a + 4 * PL_PAGE, (char *)b);
+	ck_assert_uint_eq(rec.header->n_cells,
+			  pl_cell_of(&rec, b) + b->n_cells);
+	pl_recording_close(&rec);
+}
+END_TEST
+
+/* Past its limit a file would bring the host SIGXFSZ. */
+START_TEST(the_limit_of_file_size_is_an_error_and_no_signal)
+{
+	struct rlimit limit = { 1 << 20, 1 << 20 };
+	struct pl_chunk *chunk = NULL;
+	int n = 0;
+
+	create();
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	while (n < 1000 && (chunk = pl_recording_chunk(&rec, PL_CHUNK_NODES,
+						       60000, 0)))
+		n++;
+	ck_assert_ptr_null(chunk);
+	ck_assert_int_gt(n, 5);
+	ck_assert(rec.header->flags & PL_REC_F_LOST);
+	pl_recording_close(&rec);
+}
+END_TEST
+
+/* A daemon that closes all descriptors and opens others. */
+START_TEST(a_descriptor_that_became_another_file_is_not_written)
+{
+	char other[128];
+	struct stat st;
+	int fd;
+
+	create();
+	snprintf(other, sizeof(other), "%s/other", dir);
+	fd = open(other, O_RDWR | O_CREAT, 0600);
+	dup2(fd, rec.fd);
+	for (int i = 0; i < 20; i++)
+		ck_assert_ptr_nonnull(pl_recording_chunk(
+			&rec, PL_CHUNK_NODES, 1 << 18, 0));
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(st.st_size, 0);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_gt(st.st_size, 20 << 18);
+	close(fd);
+	unlink(other);
+	pl_recording_close(&rec);
+}
+END_TEST
+
+START_TEST(little_address_space_is_enough)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_AS, &limit);
+	limit.rlim_cur = (rlim_t)2 << 30;
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+	create();
+	ck_assert_uint_lt(rec.reserved, (size_t)2 << 30);
+	ck_assert_ptr_nonnull(pl_recording_chunk(&rec, PL_CHUNK_NODES, 60000,
+						 0));
+	pl_recording_close(&rec);
+}
+END_TEST
+
+START_TEST(ticks_and_the_monotonic_clock_agree)
+{
+	enum pl_tick_source source = pl_clock_source();
+	struct pl_sync a, b;
+	double rate;
+
+	pl_clock_sync(&a, PL_CLOCK_WALL, source);
+	while (pl_clock_ns(CLOCK_MONOTONIC) - a.mono_ns < 20000000)
+		;
+	pl_clock_sync(&b, PL_CLOCK_WALL, source);
+	ck_assert_uint_gt(b.ticks, a.ticks);
+	rate = (double)(b.ticks - a.ticks) / (double)(b.mono_ns - a.mono_ns);
+	if (source == PL_TICK_NS)
+		ck_assert_double_eq_tol(rate, 1, 0.001);
+	else
+		ck_assert_double_eq_tol(rate, pl_clock_hz() ?
+					(double)pl_clock_hz() / 1e9 : rate,
+					0.01 * rate);
+	/* the epoch's clock was read at about the same instant */
+	ck_assert_int_lt(llabs((b.real_ns - a.real_ns) -
+			       (b.mono_ns - a.mono_ns)), 5000000);
+}
+END_TEST
+
+Suite *suite_recording(void)
+{
+	Suite *s = suite_create("recording");
+	TCase *tc = tcase_create("recording");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, a_new_file_is_ours_alone_and_out_of_the_way);
+	tcase_add_test(tc, an_existing_file_is_never_touched);
+	tcase_add_test(tc, equal_text_and_equal_labels_have_one_number);
+	tcase_add_test(tc, a_hundred_thousand_names_are_found_again);
+	tcase_add_test(tc, chunks_follow_one_another_and_are_counted);
+	tcase_add_test(tc, the_limit_of_file_size_is_an_error_and_no_signal);
+	tcase_add_test(tc, a_descriptor_that_became_another_file_is_not_written);
+#if !defined(__SANITIZE_ADDRESS__)	/* its shadow needs terabytes */
+	tcase_add_test(tc, little_address_space_is_enough);
+#endif
+	tcase_add_test(tc, ticks_and_the_monotonic_clock_agree);
+	suite_add_tcase(s, tc);
+	return s;
+}

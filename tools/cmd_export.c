@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* export: the same profile for somebody else's viewer. */
+#include <config.h>
+
+#include "cmd.h"
+#include "export/exporter.h"
+#include "outfile.h"
+#include "progress.h"
+#include "source.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OPT_FORMAT, OPT_OUTPUT, OPT_MAX_DEPTH, OPT_BASE };
+
+static const struct pl_opt options[] = {
+	[OPT_FORMAT] = { "format", 'f', "FORMAT",
+			 "see below; default: by the end of FILE's name" },
+	[OPT_OUTPUT] = { "output", 'o', "FILE",
+			 "write to FILE, - for standard output (default)" },
+	[OPT_MAX_DEPTH] = { "max-depth", 0, "N",
+			    "end longer call paths in one \"(deeper)\"" },
+	[OPT_BASE] = { "base", 0, "RUN",
+		       "compare with this run: a number or a label (html)" },
+	PL_SOURCE_OPTIONS,
+	{ NULL, 0, NULL, NULL },
+};
+
+static void more_help(FILE *f)
+{
+	fputs("FORMAT:\n", f);
+	for (size_t i = 0; pl_exporters[i]; i++)
+		fprintf(f, "  %-11s %-16s %s\n", pl_exporters[i]->name,
+			pl_exporters[i]->suffix, pl_exporters[i]->summary);
+}
+
+static int unknown_format(const struct pl_cmd *cmd, const char *name)
+{
+	char known[256] = "";
+
+	for (size_t i = 0; pl_exporters[i]; i++) {
+		strncat(known, i ? ", " : "",
+			sizeof(known) - strlen(known) - 1);
+		strncat(known, pl_exporters[i]->name,
+			sizeof(known) - strlen(known) - 1);
+	}
+	if (name)
+		return pl_complain(cmd, PL_EXIT_USAGE,
+				   "unknown format \"%s\": want one of %s",
+				   name, known);
+	return pl_complain(cmd, PL_EXIT_USAGE,
+			   "which format?  -f wants one of %s", known);
+}
+
+static int write_format(const struct pl_cmd *cmd, struct pl_store *store,
+			const struct pl_source *source,
+			const struct pl_exporter *format,
+			const struct pl_export_options *how, const char *path)
+{
+	struct pl_outfile out;
+	struct pl_error err;
+	int rc = pl_outfile_open(&out, path, &err);
+
+	if (!rc) {
+		FILE *f = pl_progress_open(out.f, "proflite export");
+
+		rc = format->write(store, &source->select, how, f, &err);
+		pl_progress_close(f, out.f);
+		if (rc)
+			pl_outfile_discard(&out);
+		else
+			rc = pl_outfile_commit(&out, &err);
+	}
+	if (!rc)
+		return PL_EXIT_OK;
+	/* The reader of a pipe may leave when it has seen enough. */
+	if (rc == PL_ERR_SYS && errno == EPIPE)
+		return PL_EXIT_FAILED;
+	return pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);
+}
+
+/* The run of that number, or the latest of that label. */
+static int find_base(const struct pl_cmd *cmd, struct pl_store *store,
+		     const char *base, int64_t *id)
+{
+	struct pl_run *runs;
+	struct pl_error err;
+	size_t n;
+	char *end;
+	int64_t number = strtoll(base, &end, 10);
+	bool is_number = *base >= '0' && *base <= '9' && !*end;
+
+	if (pl_store_runs(store, &runs, &n, &err))
+		return pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);
+	*id = 0;
+	for (size_t i = 0; i < n; i++)
+		if (is_number ? runs[i].id == number :
+		    runs[i].label && !strcmp(runs[i].label, base))
+			*id = runs[i].id;
+	pl_runs_free(runs, n);
+	if (*id)
+		return 0;
+	return pl_complain(cmd, PL_EXIT_FAILED, "--base=%s: there is no run of "
+			   "that number or label", base);
+}
+
+static int export_to(const struct pl_cmd *cmd, const struct pl_source *source,
+		     const struct pl_exporter *format,
+		     struct pl_export_options *how, const char *base,
+		     const char *path)
+{
+	struct pl_store *store;
+	int rc = pl_source_open(source, cmd, &store);
+
+	if (!rc && base)
+		rc = find_base(cmd, store, base, &how->base.run_id);
+	if (!rc)
+		rc = write_format(cmd, store, source, format, how, path);
+	pl_store_close(store);
+	return rc;
+}
+
+static bool take_depth(const struct pl_cmd *cmd, const char *arg,
+		       uint32_t *depth)
+{
+	char *end;
+	unsigned long n = strtoul(arg, &end, 10);
+
+	*depth = n < UINT32_MAX / 2 ? (uint32_t)n : UINT32_MAX / 2;
+	if (*arg >= '1' && *arg <= '9' && !*end)
+		return true;
+	pl_complain(cmd, 0, "--max-depth=%s: want a number of calls from 1 on",
+		    arg);
+	return false;
+}
+
+static int run(const struct pl_cmd *cmd, int argc, char **argv)
+{
+	const char *name = NULL, *path = "-", *base = NULL;
+	const struct pl_exporter *format;
+	struct pl_export_options how = { 0 };
+	struct pl_source source = { 0 };
+	struct pl_opts o;
+	int opt;
+
+	pl_opts_init(&o, cmd, argc, argv);
+	while ((opt = pl_opts_next(&o)) >= 0) {
+		if (opt == OPT_FORMAT)
+			name = o.arg;
+		else if (opt == OPT_OUTPUT)
+			path = o.arg;
+		else if (opt == OPT_BASE)
+			base = o.arg;
+		else if (opt == OPT_MAX_DEPTH &&
+			 !take_depth(cmd, o.arg, &how.max_depth))
+			return PL_EXIT_USAGE;
+		else if (pl_source_option(&source, cmd, options[opt].name,
+					  o.arg) < 0)
+			return PL_EXIT_USAGE;
+	}
+	if (opt != PL_OPT_END)
+		return pl_opts_stop(&o, opt);
+	if (o.n_operands > 1)
+		return pl_complain(cmd, PL_EXIT_USAGE,
+				   "one database at a time: what is %s?",
+				   argv[1]);
+	source.db = o.n_operands ? argv[0] : NULL;
+	format = name ? pl_exporter_named(name) : pl_exporter_for_file(path);
+	if (!format)
+		return unknown_format(cmd, name);
+	if (format->is_binary && !strcmp(path, "-") && isatty(STDOUT_FILENO))
+		return pl_complain(cmd, PL_EXIT_USAGE,
+				   "%s is binary and standard output a "
+				   "terminal: name a file with -o",
+				   format->name);
+	if (base && !format->compares)
+		return pl_complain(cmd, PL_EXIT_USAGE, "--base=%s: %s shows "
+				   "one run; html shows a difference", base,
+				   format->name);
+	return export_to(cmd, &source, format, &how, base, path);
+}
+
+const struct pl_cmd pl_cmd_export = {
+	.name = "export",
+	.summary = "write a run in another tool's format",
+	.synopsis = "[-f FORMAT] [-o FILE] [OPTION]... [DB]",
+	.options = options,
+	.more = more_help,
+	.run = run,
+};

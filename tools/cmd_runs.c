@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* runs: what is in this database? */
+#include <config.h>
+
+#include "cmd.h"
+#include "source.h"
+#include "table.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const struct pl_opt options[] = {
+	{ NULL, 0, NULL, NULL },
+};
+
+static const struct pl_table_column columns[] = {
+	{ "run", true },	  { "started", false }, { "seconds", true },
+	{ "processes", true },	  { "threads", true },	{ "calls", true },
+	{ "ended", false },	  { "command", false },
+};
+
+static void add_time(struct pl_table *t, int64_t ns)
+{
+	time_t seconds = (time_t)(ns / 1000000000);
+	struct tm tm;
+	char text[64];
+
+	if (!localtime_r(&seconds, &tm) ||
+	    !strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm))
+		strcpy(text, "?");
+	pl_table_add(t, "%s", text);
+}
+
+/* "exit 0", "signal 9 (Killed)", "exec" */
+static void add_end(struct pl_table *t, const char *end, int status)
+{
+	const char *name = end ? end : "?";
+
+	if (status >= 0 && !strcmp(name, pl_end_name(PL_END_SIGNAL)))
+		pl_table_add(t, "%s %d (%s)", name, status, strsignal(status));
+	else if (status >= 0)
+		pl_table_add(t, "%s %d", name, status);
+	else
+		pl_table_add(t, "%s", name);
+}
+
+static void add_run(struct pl_table *t, const struct pl_run *r)
+{
+	const char *label = r->label ? r->label : "";
+	const char *command = r->command ? r->command : "";
+
+	pl_table_add(t, "%" PRId64, r->id);
+	add_time(t, r->started_ns);
+	pl_table_add(t, "%.3f", (double)(r->ended_ns - r->started_ns) * 1e-9);
+	pl_table_add(t, "%" PRId64, r->n_processes);
+	pl_table_add(t, "%" PRId64, r->n_threads);
+	pl_table_add(t, "%" PRIu64, r->n_calls);
+	/* Of an imported profile nobody knows what ran, nor how it ended. */
+	if (!r->command && r->end_status < 0)
+		pl_table_add(t, "imported");
+	else
+		add_end(t, r->end, r->end_status);
+	pl_table_add(t, "%s%s%s", label, *label && *command ? ": " : "",
+		     command);
+}
+
+/* A process that is still recording, as far as its recording tells. */
+static void add_living(void *ctx, const char *path, enum pl_found what,
+		       const struct pl_recfile *rf, const struct pl_error *e)
+{
+	struct pl_table *t = ctx;
+	size_t len = 0;
+	const char *argv;
+	char *command;
+	int64_t ns;
+
+	(void)path;
+	(void)e;
+	if (what != PL_FOUND_ALIVE || !rf)
+		return;
+	argv = pl_recfile_str(rf, rf->header.argv, &len);
+	command = malloc(len + 1);
+	if (!command)
+		return;
+	for (size_t i = 0; i < len; i++)
+		command[i] = argv[i] ? argv[i] : ' ';
+	command[len] = '\0';
+	pl_table_add(t, "-");
+	add_time(t, rf->header.start.real_ns);
+	ns = pl_recfile_ns(rf, rf->latest_ticks - rf->header.start.ticks);
+	pl_table_add(t, "%.3f", (double)ns * 1e-9);
+	pl_table_add(t, "1");
+	pl_table_add(t, "%" PRIu32, rf->n_recorders);
+	pl_table_add(t, "-");
+	pl_table_add(t, "recording (pid %" PRIu32 ")", rf->header.pid);
+	pl_table_add(t, "%s", command);
+	free(command);
+}
+
+static int print_runs(const struct pl_cmd *cmd, const char *db)
+{
+	struct pl_table living = { .columns = columns,
+				   .n_columns = sizeof(columns) /
+						sizeof(*columns) };
+	struct pl_table all = living;
+	struct pl_source source = { .db = db, .found = add_living,
+				    .found_ctx = &living };
+	struct pl_run *runs = NULL;
+	struct pl_store *store;
+	struct pl_error err;
+	size_t n = 0;
+	int rc = pl_source_open(&source, cmd, &store);
+
+	if (rc)
+		goto out;
+	rc = pl_store_runs(store, &runs, &n, &err);
+	pl_store_close(store);
+	if (rc) {
+		rc = pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);
+		goto out;
+	}
+	for (size_t i = 0; i < n; i++)
+		add_run(&all, &runs[i]);
+	pl_runs_free(runs, n);
+	for (size_t i = 0; i < living.n_cells; i++)
+		pl_table_add(&all, "%s", living.cells[i]);
+	if (pl_table_print(&all, stdout))
+		rc = pl_complain(cmd, PL_EXIT_FAILED, "out of memory");
+out:
+	pl_table_release(&living);
+	pl_table_release(&all);
+	return rc;
+}
+
+static int run(const struct pl_cmd *cmd, int argc, char **argv)
+{
+	struct pl_opts o;
+	int opt;
+
+	pl_opts_init(&o, cmd, argc, argv);
+	opt = pl_opts_next(&o);
+	if (opt != PL_OPT_END)
+		return pl_opts_stop(&o, opt);
+	if (o.n_operands > 1)
+		return pl_complain(cmd, PL_EXIT_USAGE,
+				   "one database at a time: what is %s?",
+				   argv[1]);
+	return print_runs(cmd, o.n_operands ? argv[0] : NULL);
+}
+
+const struct pl_cmd pl_cmd_runs = {
+	.name = "runs",
+	.summary = "list the runs of a database",
+	.synopsis = "[DB]",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,57 @@
+# The `proflite` program: one file a command.  Every file of tools/ stands
+# here, alphabetically; all but main.c are a library, for the unit tests.
+tools_sources = \
+	%reldir%/cmd.h \
+	%reldir%/cmd_callers.c \
+	%reldir%/cmd_diff.c \
+	%reldir%/cmd_export.c \
+	%reldir%/cmd_import.c \
+	%reldir%/cmd_merge.c \
+	%reldir%/cmd_record.c \
+	%reldir%/cmd_report.c \
+	%reldir%/cmd_runs.c \
+	%reldir%/cmd_sql.c \
+	%reldir%/cmd_tree.c \
+	%reldir%/compare.c \
+	%reldir%/compare.h \
+	%reldir%/gate.c \
+	%reldir%/gate.h \
+	%reldir%/launch.c \
+	%reldir%/launch.h \
+	%reldir%/names.c \
+	%reldir%/names.h \
+	%reldir%/opts.c \
+	%reldir%/outfile.c \
+	%reldir%/outfile.h \
+	%reldir%/pattern.c \
+	%reldir%/pattern.h \
+	%reldir%/progress.c \
+	%reldir%/progress.h \
+	%reldir%/pstats_text.c \
+	%reldir%/pstats_text.h \
+	%reldir%/pytext.c \
+	%reldir%/pytext.h \
+	%reldir%/records.c \
+	%reldir%/records.h \
+	%reldir%/report.c \
+	%reldir%/report.h \
+	%reldir%/sides.c \
+	%reldir%/sides.h \
+	%reldir%/sort.c \
+	%reldir%/sort.h \
+	%reldir%/source.c \
+	%reldir%/source.h \
+	%reldir%/table.c \
+	%reldir%/table.h \
+	%reldir%/term.c \
+	%reldir%/term.h
+
+noinst_LTLIBRARIES += libpltools.la
+libpltools_la_SOURCES = $(tools_sources)
+libpltools_la_CPPFLAGS = $(AM_CPPFLAGS) -DPL_LIBDIR='"$(libdir)"'
+libpltools_la_CFLAGS = $(AM_CFLAGS) $(PCRE2_CFLAGS)
+
+bin_PROGRAMS += proflite
+proflite_SOURCES = %reldir%/main.c
+proflite_LDADD = libpltools.la libplexport.la libplstore.la libplcore.la \
+	$(SQLITE_LIBS) $(PCRE2_LIBS) $(export_LIBS)

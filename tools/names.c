@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+#include <config.h>
+
+#include "names.h"
+
+#include "pytext.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Without a file: "<built-in method x>". */
+static bool is_bare(const struct pl_pfunc *f)
+{
+	size_t n = strlen(f->name);
+
+	return !strcmp(f->file, "~") && !f->line && n >= 2 &&
+	       f->name[0] == '<' && f->name[n - 1] == '>';
+}
+
+static char *braced(const char *name)
+{
+	char *text = strdup(name);
+
+	if (text) {
+		text[0] = '{';
+		text[strlen(text) - 1] = '}';
+	}
+	return text;
+}
+
+char *pl_func_name(const struct pl_pfunc *f)
+{
+	if (is_bare(f))
+		return braced(f->name);
+	return strdup(f->qualname ? f->qualname : f->name);
+}
+
+int pl_match_compile(const struct pl_cmd *cmd, const char *name,
+		     const char *arg, struct pl_pattern **pattern)
+{
+	char *text = pl_pytext_from_bytes(arg);
+	struct pl_error err;
+	int rc;
+
+	pl_pattern_free(*pattern);
+	*pattern = NULL;
+	if (!text)
+		return pl_complain(cmd, PL_EXIT_FAILED, "out of memory");
+	rc = pl_pattern_new(pattern, text, &err);
+	free(text);
+	if (!rc)
+		return PL_GO_ON;
+	return pl_complain(cmd, rc == PL_ERR_ARG ? PL_EXIT_USAGE
+						 : PL_EXIT_FAILED,
+			   "--%s=%s: %s", name, arg, err.text);
+}
+
+static char *make_label(const struct pl_pfunc *f, const char *name)
+{
+	char *raw, *label;
+
+	if (is_bare(f))
+		raw = braced(f->name);
+	else if (asprintf(&raw, "%s:%d(%s)", f->file, f->line, name) < 0)
+		raw = NULL;
+	label = raw ? pl_pytext_clean(raw) : NULL;
+	free(raw);
+	return label;
+}
+
+static int match(const struct pl_pattern *pattern, const struct pl_pfunc *f,
+		 const char *name)
+{
+	char *label = make_label(f, name);
+	int found = label ? pl_pattern_search(pattern, label, strlen(label))
+			  : PL_ERR_NOMEM;
+
+	free(label);
+	return found;
+}
+
+int64_t pl_match_funcs(const struct pl_pattern *pattern,
+		       const struct pl_profile *profile, uint8_t bit,
+		       uint8_t *choice, struct pl_error *err)
+{
+	int64_t n = 0;
+
+	for (uint32_t i = 0; i < profile->n_funcs; i++) {
+		const struct pl_pfunc *f = &profile->funcs[i];
+		int found = match(pattern, f, f->name);
+
+		if (!found && f->qualname)
+			found = match(pattern, f, f->qualname);
+		if (found < 0)
+			return pl_fail(err, found, found == PL_ERR_NOMEM ?
+				       "out of memory" : "the search for the "
+				       "regular expression takes too long: "
+				       "make it simpler");
+		if (!found)
+			continue;
+		choice[i] |= bit;
+		n++;
+	}
+	return n;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * names.h: what functions are called on the screen, and choosing them by
+ * regular expressions.
+ */
+#ifndef PL_TOOLS_NAMES_H
+#define PL_TOOLS_NAMES_H
+
+#include "cmd.h"
+#include "export/places.h"
+#include "pattern.h"
+#include "store/store.h"
+
+#include <stdint.h>
+
+/* A function's name, with its classes when they are known; of one that is
+ * built in as pstats prints it: "{built-in method …}".  malloc'ed, or NULL. */
+char *pl_func_name(const struct pl_pfunc *func);
+
+/* Compile the argument of option @name.  PL_GO_ON, or an exit status after
+ * complaining. */
+int pl_match_compile(const struct pl_cmd *cmd, const char *name,
+		     const char *arg, struct pl_pattern **pattern);
+
+/*
+ * Set @bit in @choice[i] of every function i in whose label, "file:line(name)"
+ * or "{name}" as the report prints it, @pattern is found, with or without the
+ * name's classes.  Returns how many, or a negative enum pl_err.
+ */
+int64_t pl_match_funcs(const struct pl_pattern *pattern,
+		       const struct pl_profile *profile, uint8_t bit,
+		       uint8_t *choice, struct pl_error *err);
+
+#endif

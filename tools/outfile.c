@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include <config.h>
+
+#include "outfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int fail_open(struct pl_outfile *o, struct pl_error *err)
+{
+	int rc = pl_fail_errno(err, PL_ERR_SYS, "cannot write %s", o->path);
+
+	pl_outfile_discard(o);
+	return rc;
+}
+
+/* Replaced by a rename is a regular file, or one that is not there yet. */
+static int is_replaceable(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) || S_ISREG(st.st_mode);
+}
+
+static int open_temp(struct pl_outfile *o, struct pl_error *err)
+{
+	mode_t mask = umask(0);
+	int fd;
+
+	umask(mask);
+	if (asprintf(&o->temp, "%s.XXXXXX", o->path) < 0) {
+		o->temp = NULL;
+		pl_outfile_discard(o);
+		return pl_fail(err, PL_ERR_NOMEM, "out of memory");
+	}
+	fd = mkstemp(o->temp);
+	if (fd < 0) {
+		free(o->temp);
+		o->temp = NULL;
+		return fail_open(o, err);
+	}
+	/* mkstemp is for secrets; this is a file like any other. */
+	fchmod(fd, 0666 & ~mask);
+	o->f = fdopen(fd, "wb");
+	if (o->f)
+		return 0;
+	close(fd);
+	return fail_open(o, err);
+}
+
+int pl_outfile_open(struct pl_outfile *o, const char *path,
+		    struct pl_error *err)
+{
+	memset(o, 0, sizeof(*o));
+	if (!strcmp(path, "-")) {
+		o->f = stdout;
+		return 0;
+	}
+	o->path = realpath(path, NULL);
+	if (!o->path)			/* not there yet */
+		o->path = strdup(path);
+	if (!o->path)
+		return pl_fail(err, PL_ERR_NOMEM, "out of memory");
+	if (is_replaceable(o->path))
+		return open_temp(o, err);
+	o->f = fopen(o->path, "wb");
+	return o->f ? 0 : fail_open(o, err);
+}
+
+int pl_stream_flush(FILE *f)
+{
+	int failed = ferror(f);
+
+	if (fflush(f))
+		return errno;
+	if (!failed)
+		return 0;
+	/* A write failed before, and its errno is gone.  What is half written
+	 * is lost anyway, and the next write will fail for the same reason. */
+	clearerr(f);
+	if (putc('\n', f) == EOF || fflush(f))
+		return errno;
+	return EIO;
+}
+
+/* Everything is in the file, or an errno. */
+static int finish(struct pl_outfile *o)
+{
+	int failed = pl_stream_flush(o->f);
+
+	if (o->f != stdout) {
+		if (fclose(o->f) && !failed)
+			failed = errno;
+	} else if (failed) {
+		__fpurge(stdout);	/* said once is enough */
+		clearerr(stdout);
+	}
+	o->f = NULL;
+	if (failed || !o->temp)
+		return failed;
+	if (rename(o->temp, o->path))
+		return errno;
+	free(o->temp);
+	o->temp = NULL;
+	return 0;
+}
+
+int pl_outfile_commit(struct pl_outfile *o, struct pl_error *err)
+{
+	int rc = 0;
+
+	errno = finish(o);
+	if (errno)
+		rc = pl_fail_errno(err, PL_ERR_SYS, "cannot write %s",
+				   o->path ? o->path : "the output");
+	pl_outfile_discard(o);
+	return rc;
+}
+
+void pl_outfile_discard(struct pl_outfile *o)
+{
+	if (o->f && o->f != stdout)
+		fclose(o->f);
+	if (o->temp)
+		unlink(o->temp);
+	free(o->temp);
+	free(o->path);
+	memset(o, 0, sizeof(*o));
+}

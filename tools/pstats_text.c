@@ -1,0 +1,543 @@
+/* SPDX-License-Identifier: MIT */
+#include <config.h>
+
+#include "pstats_text.h"
+
+#include "export/stats.h"
+#include "export/wtf8.h"
+#include "pytext.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Stats' max_name_len, total_calls and so on, and its fcn_list. */
+struct view {
+	struct pl_stats stats;
+	char **names;			/* [stats.n], as they are printed */
+	size_t name_width;		/* of the widest one */
+	uint64_t total_calls, prim_calls;
+	double total_tt;
+	uint32_t *list;			/* stats, in the order of printing */
+	uint32_t n_list;
+	const struct pl_text_options *options;
+};
+
+static int no_memory(struct pl_error *err)
+{
+	return pl_fail(err, PL_ERR_NOMEM, "out of memory");
+}
+
+/* ------------------------------------------------------------- the rows -- */
+
+/* func_std_string() */
+static char *std_name(const struct pl_label *label)
+{
+	size_t n = strlen(label->name);
+	char *raw = NULL, *name;
+	int rc;
+
+	if (label->line || strcmp(label->file, "~"))
+		rc = asprintf(&raw, "%s:%d(%s)", label->file, label->line,
+			      label->name);
+	else if (n > 1 && label->name[0] == '<' && label->name[n - 1] == '>')
+		rc = asprintf(&raw, "{%.*s}", (int)(n - 2), label->name + 1);
+	else
+		rc = asprintf(&raw, "%s", label->name);
+	if (rc < 0)
+		return NULL;
+	if (pl_wtf8_is_valid(raw, strlen(raw)))
+		return raw;
+	name = pl_pytext_clean(raw);
+	free(raw);
+	return name;
+}
+
+/* get_top_level_stats(): before strip_dirs, which leaves the sums alone. */
+static void add_totals(struct view *v)
+{
+	for (uint32_t i = 0; i < v->stats.n_items; i++) {
+		const struct pl_stat_figures *f = &v->stats.stats[i].f;
+
+		v->total_calls += f->nc;
+		v->prim_calls += f->cc;
+		v->total_tt += f->tt;
+	}
+}
+
+static size_t widest(const struct view *v, const uint32_t *list, uint32_t n)
+{
+	size_t width = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		size_t w = pl_wtf8_length(v->names[list[i]]);
+
+		width = w > width ? w : width;
+	}
+	return width;
+}
+
+static int name_rows(struct view *v, struct pl_error *err)
+{
+	uint32_t n = v->stats.n;
+
+	v->names = calloc((size_t)n + 1, sizeof(*v->names));
+	v->list = calloc((size_t)n + 1, sizeof(*v->list));
+	if (!v->names || !v->list)
+		return no_memory(err);
+	for (uint32_t i = 0; i < n; i++) {
+		v->names[i] = std_name(&v->stats.stats[i].label);
+		if (!v->names[i])
+			return no_memory(err);
+		v->list[i] = i;
+	}
+	v->n_list = v->stats.n_items;
+	v->name_width = widest(v, v->list, v->n_list);
+	return 0;
+}
+
+static int view_init(struct view *v, const struct pl_profile *profile,
+		     const struct pl_text_options *options,
+		     struct pl_error *err)
+{
+	int rc;
+
+	memset(v, 0, sizeof(*v));
+	v->options = options;
+	rc = pl_stats_init(&v->stats, profile, err);
+	if (rc)
+		return rc;
+	add_totals(v);
+	if (options->strip_dirs)
+		rc = pl_stats_strip_dirs(&v->stats, err);
+	return rc ? rc : name_rows(v, err);
+}
+
+static void view_release(struct view *v)
+{
+	for (uint32_t i = 0; v->names && i < v->stats.n; i++)
+		free(v->names[i]);
+	free(v->names);
+	free(v->list);
+	pl_stats_release(&v->stats);
+}
+
+/* ---------------------------------------------------------------- order -- */
+
+#define THREE_WAY(a, b) (((a) > (b)) - ((a) < (b)))
+
+static int compare_field(const struct view *v, enum pl_sort_field field,
+			 uint32_t a, uint32_t b)
+{
+	const struct pl_stat *l = &v->stats.stats[a], *r = &v->stats.stats[b];
+
+	switch (field) {
+	case PL_SORT_CC:
+		return THREE_WAY(l->f.cc, r->f.cc);
+	case PL_SORT_NC:
+		return THREE_WAY(l->f.nc, r->f.nc);
+	case PL_SORT_TT:
+		return THREE_WAY(l->f.tt, r->f.tt);
+	case PL_SORT_CT:
+		return THREE_WAY(l->f.ct, r->f.ct);
+	case PL_SORT_FILE:
+		return strcmp(l->label.file, r->label.file);
+	case PL_SORT_LINE:
+		return THREE_WAY(l->label.line, r->label.line);
+	case PL_SORT_NAME:
+		return strcmp(l->label.name, r->label.name);
+	case PL_SORT_STDNAME:
+		return strcmp(v->names[a], v->names[b]);
+	}
+	return 0;
+}
+
+/* TupleComp.compare(); rows that are equal keep the order of the profile, for
+ * Python's sort is stable. */
+static int compare_rows(const void *left, const void *right, void *context)
+{
+	const struct view *v = context;
+	const uint32_t a = *(const uint32_t *)left;
+	const uint32_t b = *(const uint32_t *)right;
+
+	for (size_t k = 0; k < v->options->n_keys; k++) {
+		const struct pl_sort_key *key = v->options->keys[k];
+
+		for (size_t i = 0; i < key->n_steps; i++) {
+			int c = compare_field(v, key->steps[i].field, a, b);
+
+			if (c)
+				return c * key->steps[i].direction;
+		}
+	}
+	return THREE_WAY(a, b);
+}
+
+static void order_rows(struct view *v)
+{
+	if (!v->options->n_keys)
+		return;			/* reverse_order() does nothing then */
+	qsort_r(v->list, v->n_list, sizeof(*v->list), compare_rows, v);
+	for (uint32_t i = 0; v->options->reverse && i < v->n_list / 2; i++) {
+		uint32_t *other = &v->list[v->n_list - 1 - i];
+		uint32_t row = v->list[i];
+
+		v->list[i] = *other;
+		*other = row;
+	}
+}
+
+static void print_order(FILE *out, const struct view *v)
+{
+	const char *connector = "   Ordered by: ";
+
+	if (!v->options->n_keys)
+		fputs("   Random listing order was used", out);
+	for (size_t k = 0; k < v->options->n_keys; k++) {
+		fprintf(out, "%s%s", connector, v->options->keys[k]->title);
+		connector = ", ";
+	}
+	putc('\n', out);
+}
+
+/* --------------------------------------------------------- restrictions -- */
+
+static int keep_matching(struct view *v, const struct pl_restriction *r,
+			 struct pl_error *err)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < v->n_list; i++) {
+		const char *name = v->names[v->list[i]];
+		int found = pl_pattern_search(r->pattern, name, strlen(name));
+
+		if (found < 0)
+			return pl_fail(err, PL_ERR_FULL,
+				       "the search for \"%s\" takes too long",
+				       r->text);
+		if (found)
+			v->list[kept++] = v->list[i];
+	}
+	v->n_list = kept;
+	return 0;
+}
+
+/* "<%r>" of the restriction. */
+static int print_restriction(FILE *out, const struct pl_restriction *r,
+			     struct pl_error *err)
+{
+	char number[32], *repr;
+
+	switch (r->kind) {
+	case PL_RESTRICT_COUNT:
+		fprintf(out, "<%" PRId64 ">", r->count);
+		return 0;
+	case PL_RESTRICT_FRACTION:
+		pl_pyfloat_repr(r->fraction, number);
+		fprintf(out, "<%s>", number);
+		return 0;
+	case PL_RESTRICT_REGEX:
+		repr = pl_pytext_repr(r->text);
+		if (!repr)
+			return no_memory(err);
+		putc('<', out);
+		if (!r->pattern)
+			fputs("Invalid regular expression ", out);
+		pl_pytext_put(out, repr);
+		putc('>', out);
+		free(repr);
+	}
+	return 0;
+}
+
+/* eval_print_amount() */
+static int restrict_rows(FILE *out, struct view *v,
+			 const struct pl_restriction *r, struct pl_error *err)
+{
+	uint32_t before = v->n_list;
+	int rc = 0;
+
+	if (r->kind == PL_RESTRICT_REGEX && r->pattern)
+		rc = keep_matching(v, r, err);
+	else if (r->kind == PL_RESTRICT_FRACTION && r->fraction >= 0.0 &&
+		 r->fraction < 1.0)
+		v->n_list = (uint32_t)((double)before * r->fraction + .5);
+	else if (r->kind == PL_RESTRICT_COUNT && r->count >= 0 &&
+		 r->count < before)
+		v->n_list = (uint32_t)r->count;
+	if (rc)
+		return rc;
+	if (r->kind == PL_RESTRICT_REGEX && !r->pattern)
+		fputs("   ", out);
+	else if (v->n_list != before)
+		fprintf(out, "   List reduced from %u to %u due to "
+			"restriction ", before, v->n_list);
+	else
+		return 0;
+	rc = print_restriction(out, r, err);
+	putc('\n', out);
+	return rc;
+}
+
+/* get_print_list(): nothing is printed of a list that became empty. */
+static int select_rows(FILE *out, struct view *v, struct pl_error *err)
+{
+	char *head = NULL;
+	size_t size;
+	FILE *f = open_memstream(&head, &size);
+	int rc = 0;
+
+	if (!f)
+		return no_memory(err);
+	print_order(f, v);
+	for (size_t i = 0; i < v->options->n_restrictions && !rc; i++)
+		rc = restrict_rows(f, v, &v->options->restrictions[i], err);
+	if (fclose(f) && !rc)
+		rc = no_memory(err);
+	if (!rc && v->n_list) {
+		fwrite(head, 1, size, out);
+		putc('\n', out);
+	}
+	free(head);
+	if (v->n_list < v->stats.n_items)
+		v->name_width = widest(v, v->list, v->n_list);
+	return rc;
+}
+
+/* -------------------------------------------------------------- columns -- */
+
+#define CELL 64
+
+/* One column of print_stats: how wide, and what stands in it. */
+struct column {
+	const char *title;
+	int width;
+	void (*cell)(char buf[CELL], const struct pl_stat_figures *f);
+};
+
+/* "5/1" when some of the calls were recursive. */
+static void cell_calls(char buf[CELL], const struct pl_stat_figures *f)
+{
+	int n = snprintf(buf, CELL, "%" PRIu64, f->nc);
+
+	if (f->nc != f->cc)
+		snprintf(buf + n, CELL - (size_t)n, "/%" PRIu64, f->cc);
+}
+
+/* f8() */
+static void put_seconds(char buf[CELL], double seconds)
+{
+	snprintf(buf, CELL, "%8.3f", seconds);
+}
+
+static void cell_tottime(char buf[CELL], const struct pl_stat_figures *f)
+{
+	put_seconds(buf, f->tt);
+}
+
+static void cell_tottime_percall(char buf[CELL],
+				 const struct pl_stat_figures *f)
+{
+	buf[0] = '\0';
+	if (f->nc)
+		put_seconds(buf, f->tt / (double)f->nc);
+}
+
+static void cell_cumtime(char buf[CELL], const struct pl_stat_figures *f)
+{
+	put_seconds(buf, f->ct);
+}
+
+static void cell_cumtime_percall(char buf[CELL],
+				 const struct pl_stat_figures *f)
+{
+	buf[0] = '\0';
+	if (f->cc)
+		put_seconds(buf, f->ct / (double)f->cc);
+}
+
+static const struct column columns[] = {
+	{ "ncalls", 9, cell_calls },
+	{ "tottime", 8, cell_tottime },
+	{ "percall", 8, cell_tottime_percall },
+	{ "cumtime", 8, cell_cumtime },
+	{ "percall", 8, cell_cumtime_percall },
+};
+
+#define N_COLUMNS (sizeof(columns) / sizeof(*columns))
+
+static void print_row(FILE *out, const struct view *v, uint32_t row)
+{
+	char cell[CELL];
+
+	for (size_t i = 0; i < N_COLUMNS; i++) {
+		columns[i].cell(cell, &v->stats.stats[row].f);
+		fprintf(out, "%*s ", columns[i].width, cell);
+	}
+	pl_pytext_put(out, v->names[row]);
+	putc('\n', out);
+}
+
+static void print_summary(FILE *out, const struct view *v)
+{
+	fprintf(out, "         %" PRIu64 " function calls ", v->total_calls);
+	if (v->total_calls != v->prim_calls)
+		fprintf(out, "(%" PRIu64 " primitive calls) ", v->prim_calls);
+	fprintf(out, "in %.3f seconds\n\n", v->total_tt);
+}
+
+static void print_rows(FILE *out, const struct view *v)
+{
+	for (size_t i = 0; i < N_COLUMNS; i++)
+		fprintf(out, "%*s ", columns[i].width, columns[i].title);
+	fputs("filename:lineno(function)\n", out);
+	for (uint32_t i = 0; i < v->n_list; i++)
+		print_row(out, v, v->list[i]);
+}
+
+/* -------------------------------------------------- callers and callees -- */
+
+/* An item of the dictionary that stands right of the arrow. */
+struct call {
+	uint32_t other;			/* the caller, or the callee */
+	const struct pl_stat_figures *f;
+};
+
+/* For each row its calls: [first[row], first[row + 1]) */
+struct calls {
+	struct call *calls;
+	uint32_t *first;
+};
+
+static int compare_calls(const void *left, const void *right, void *context)
+{
+	const struct view *v = context;
+	const struct call *l = left, *r = right;
+
+	return pl_label_compare(&v->stats.stats[l->other].label,
+				&v->stats.stats[r->other].label);
+}
+
+/* calc_callees(), or the callers as they are, in one form: counting sort. */
+static void group_calls(const struct view *v, struct calls *c, bool callees)
+{
+	const struct pl_stats *s = &v->stats;
+
+	for (int round = 0; round < 2; round++) {
+		for (uint32_t i = 0; i < s->n; i++) {
+			const struct pl_stat *stat = &s->stats[i];
+
+			for (uint32_t k = 0; k < stat->n_callers; k++) {
+				const struct pl_stat_caller *e =
+					&s->callers[stat->first_caller + k];
+				uint32_t row = callees ? e->caller : i;
+				uint32_t other = callees ? i : e->caller;
+
+				if (!round)
+					c->first[row + 1]++;
+				else
+					c->calls[--c->first[row + 1]] =
+						(struct call){ other, &e->f };
+			}
+		}
+		for (uint32_t i = 0; !round && i < s->n; i++)
+			c->first[i + 1] += c->first[i];
+	}
+	/* Filling from the end has moved first[row + 1] to first[row]. */
+	memmove(c->first, c->first + 1, s->n * sizeof(*c->first));
+	c->first[s->n] = s->n_callers;
+}
+
+static void print_call(FILE *out, const struct view *v, const struct call *call,
+		       size_t name_size, bool first)
+{
+	char cell[CELL], tt[CELL], ct[CELL];
+
+	cell_calls(cell, call->f);
+	put_seconds(tt, call->f->tt);
+	put_seconds(ct, call->f->ct);
+	if (!first)
+		fprintf(out, "%*s", (int)name_size + 1, "");
+	fprintf(out, "%*s %s %s  ", first ? 7 : 9, cell, tt, ct);
+	pl_pytext_put(out, v->names[call->other]);
+	putc('\n', out);
+}
+
+static void print_call_row(FILE *out, const struct view *v,
+			   const struct calls *c, uint32_t row,
+			   size_t name_size, const char *arrow)
+{
+	struct call *calls = c->calls + c->first[row];
+	uint32_t n = c->first[row + 1] - c->first[row];
+
+	pl_pytext_put_left(out, v->names[row], name_size);
+	fprintf(out, "%s ", arrow);
+	if (!n)
+		putc('\n', out);
+	/* Labels are unique, so the sort need not be stable. */
+	qsort_r(calls, n, sizeof(*calls), compare_calls, (void *)v);
+	for (uint32_t i = 0; i < n; i++)
+		print_call(out, v, &calls[i], name_size, !i);
+}
+
+static int print_calls(FILE *out, const struct view *v, struct pl_error *err)
+{
+	bool callees = v->options->form == PL_TEXT_CALLEES;
+	size_t name_size = v->name_width + 2;
+	struct calls c = {
+		.calls = calloc((size_t)v->stats.n_callers + 1,
+				sizeof(*c.calls)),
+		.first = calloc((size_t)v->stats.n + 2, sizeof(*c.first)),
+	};
+	int rc = 0;
+
+	if (!c.calls || !c.first) {
+		rc = no_memory(err);
+		goto out;
+	}
+	group_calls(v, &c, callees);
+	pl_pytext_put_left(out, "Function ", name_size);
+	fputs(callees ? "called...\n" : "was called by...\n", out);
+	/* pstats looks at the first dictionary of callers that has any. */
+	if (v->stats.n_callers)
+		fprintf(out, "%*s    ncalls  tottime  cumtime\n",
+			(int)name_size, "");
+	for (uint32_t i = 0; i < v->n_list; i++)
+		print_call_row(out, v, &c, v->list[i], name_size,
+			       callees ? "->" : "<-");
+out:
+	free(c.calls);
+	free(c.first);
+	return rc;
+}
+
+/* ------------------------------------------------------------------------ */
+
+int pl_pstats_text_print(FILE *out, const struct pl_profile *profile,
+			 const struct pl_text_options *options,
+			 struct pl_text_result *result, struct pl_error *err)
+{
+	struct view v;
+	int rc = view_init(&v, profile, options, err);
+
+	if (rc)
+		goto out;
+	order_rows(&v);
+	if (options->form == PL_TEXT_STATS)
+		print_summary(out, &v);
+	rc = select_rows(out, &v, err);
+	if (rc || !v.n_list)
+		goto out;
+	if (options->form == PL_TEXT_STATS)
+		print_rows(out, &v);
+	else
+		rc = print_calls(out, &v, err);
+	fputs("\n\n", out);
+out:
+	if (result) {
+		result->n_printed = v.n_list;
+		result->n_all = v.stats.n_items;
+	}
+	view_release(&v);
+	return rc;
+}

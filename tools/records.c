@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include <config.h>
+
+#include "records.h"
+
+#include "export/escape.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+bool pl_records_parse(const char *word, enum pl_records_format *format)
+{
+	static const char *const names[] = {
+		[PL_RECORDS_NONE] = "text", [PL_RECORDS_JSON] = "json",
+		[PL_RECORDS_CSV] = "csv",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (strcmp(word, names[i]))
+			continue;
+		*format = i;
+		return true;
+	}
+	return false;
+}
+
+void pl_records_begin(struct pl_records *r, FILE *f,
+		      enum pl_records_format format,
+		      const char *const *columns)
+{
+	*r = (struct pl_records){ .f = f, .format = format,
+				  .columns = columns };
+	while (columns[r->n_columns])
+		r->n_columns++;
+	if (format == PL_RECORDS_JSON) {
+		putc('[', f);
+		return;
+	}
+	for (size_t i = 0; i < r->n_columns; i++)
+		fprintf(f, "%s%s", i ? "," : "", columns[i]);
+	putc('\n', f);
+}
+
+static void before(struct pl_records *r)
+{
+	bool json = r->format == PL_RECORDS_JSON;
+
+	if (!r->at && json)
+		fputs(r->n_rows ? ",\n{" : "\n{", r->f);
+	if (r->at)
+		putc(',', r->f);
+	if (json)
+		fprintf(r->f, "\"%s\":", r->columns[r->at]);
+}
+
+static void after(struct pl_records *r)
+{
+	if (++r->at < r->n_columns)
+		return;
+	putc(r->format == PL_RECORDS_JSON ? '}' : '\n', r->f);
+	r->at = 0;
+	r->n_rows++;
+}
+
+void pl_records_int(struct pl_records *r, int64_t value)
+{
+	before(r);
+	fprintf(r->f, "%" PRId64, value);
+	after(r);
+}
+
+/* No number (a ratio to nothing) is null, or nothing. */
+void pl_records_real(struct pl_records *r, double value)
+{
+	before(r);
+	if (isfinite(value))
+		fprintf(r->f, "%.6g", value);
+	else if (r->format == PL_RECORDS_JSON)
+		fputs("null", r->f);
+	after(r);
+}
+
+static bool escape_csv(FILE *f, char c)
+{
+	if (c != '"')
+		return false;
+	fputs("\"\"", f);
+	return true;
+}
+
+void pl_records_text(struct pl_records *r, const char *text)
+{
+	bool bare = text && *text && !text[strcspn(text, ",\"\r\n")];
+
+	before(r);
+	if (r->format == PL_RECORDS_JSON) {
+		pl_json_put(r->f, text);
+	} else if (text) {
+		fputs(bare ? "" : "\"", r->f);
+		pl_escape_put(r->f, text, escape_csv);
+		fputs(bare ? "" : "\"", r->f);
+	}
+	after(r);
+}
+
+void pl_records_end(struct pl_records *r)
+{
+	if (r->format == PL_RECORDS_JSON)
+		fputs("\n]\n", r->f);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+#include <config.h>
+
+#include "source.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Long enough for another process to finish its transaction; a report is not
+ * worth a longer wait, for the rest comes with the next one. */
+#define INGEST_BUSY_MS 1000
+#define READ_BUSY_MS 5000
+
+static int take_id(const struct pl_cmd *cmd, const char *name, const char *arg,
+		   int64_t *id)
+{
+	char *end;
+
+	errno = 0;
+	*id = strtoll(arg, &end, 10);
+	if (*arg >= '1' && *arg <= '9' && !*end && !errno)
+		return 1;
+	pl_complain(cmd, 0, "--%s=%s: want a number from 1 on, as in the "
+		    "first column of proflite runs", name, arg);
+	return -1;
+}
+
+int pl_source_option(struct pl_source *source, const struct pl_cmd *cmd,
+		     const char *name, const char *arg)
+{
+	if (!strcmp(name, "run"))
+		return take_id(cmd, name, arg, &source->select.run_id);
+	if (!strcmp(name, "process"))
+		return take_id(cmd, name, arg, &source->select.process_id);
+	if (!strcmp(name, "thread"))
+		return take_id(cmd, name, arg, &source->select.thread_id);
+	return 0;
+}
+
+bool pl_source_is_db(const char *operand)
+{
+	size_t len = strlen(operand);
+	struct stat st;
+
+	if (strchr(operand, '/') ||
+	    (len > 3 && !strcmp(operand + len - 3, ".db")))
+		return true;
+	return !stat(operand, &st) && !S_ISDIR(st.st_mode);
+}
+
+struct warn {
+	const struct pl_source *source;
+	const struct pl_cmd *cmd;
+};
+
+static void found(void *ctx, const char *path, enum pl_found what,
+		  const struct pl_recfile *rf, const struct pl_error *e)
+{
+	const struct warn *w = ctx;
+
+	if (what == PL_FOUND_BAD)
+		pl_complain(w->cmd, 0, "warning: %s is left out: %s", path,
+			    e->text);
+	if (w->source->found)
+		w->source->found(w->source->found_ctx, path, what, rf, e);
+}
+
+static int absent(const struct pl_source *source, const struct pl_cmd *cmd)
+{
+	if (source->db)
+		return pl_complain(cmd, PL_EXIT_FAILED,
+				   "%s: there is no such database (what else "
+				   "has a / in it, or ends in .db, can follow "
+				   "the database's name)", source->db);
+	return pl_complain(cmd, PL_EXIT_FAILED,
+			   "there is no %s in this folder: name a database, "
+			   "or make one with proflite record COMMAND",
+			   PL_STORE_DEFAULT_DB);
+}
+
+int pl_source_open(const struct pl_source *source, const struct pl_cmd *cmd,
+		   struct pl_store **store)
+{
+	const char *db = source->db ? source->db : PL_STORE_DEFAULT_DB;
+	struct warn w = { source, cmd };
+	struct pl_error err;
+	int rc;
+
+	*store = NULL;
+	rc = pl_store_ingest_pending(db, INGEST_BUSY_MS, found, &w, &err);
+	if (rc < 0 && rc != PL_ERR_NOENT && rc != PL_ERR_FORMAT)
+		pl_complain(cmd, 0, "warning: what was recorded last is not "
+			    "in yet: %s", err.text);
+	rc = pl_store_open(store, db, PL_STORE_READ, READ_BUSY_MS, &err);
+	if (!rc || (rc == PL_ERR_NOENT && source->may_be_absent))
+		return 0;
+	if (rc == PL_ERR_NOENT)
+		return absent(source, cmd);
+	return pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * source.h: the database a command reads, and the part of it that is asked
+ * for: what all reading commands share.
+ *
+ *	proflite CMD [--run ID] [--process ID] [--thread ID] [DB] [OPERAND...]
+ */
+#ifndef PL_TOOLS_SOURCE_H
+#define PL_TOOLS_SOURCE_H
+
+#include "cmd.h"
+#include "store/store.h"
+
+#include <stdbool.h>
+
+/* Zero-initialise. */
+struct pl_source {
+	const char *db;			/* NULL: PL_STORE_DEFAULT_DB */
+	struct pl_select select;
+	pl_found_fn *found;		/* of pending recordings, or NULL */
+	void *found_ctx;
+	bool may_be_absent;		/* no database is no failure */
+};
+
+/* Rows for a command's table of options. */
+#define PL_SOURCE_OPTIONS                                                     \
+	{ "run", 0, "ID", "the run (default: the latest; see proflite runs)" }, \
+	{ "process", 0, "ID", "one process of it (default: all)" },           \
+	{ "thread", 0, "ID", "one thread of it (default: all)" }
+
+/* Take the option @name if it is one of those above.  1: taken; 0: it is
+ * another; -1: its argument is wrong, which has been complained of. */
+int pl_source_option(struct pl_source *source, const struct pl_cmd *cmd,
+		     const char *name, const char *arg);
+
+/*
+ * Is this operand a database?  Yes if there is such a file, or if it looks
+ * like the name of one: it ends in ".db" or has a "/" in it.  Otherwise it is
+ * whatever else the command takes.
+ */
+bool pl_source_is_db(const char *operand);
+
+/*
+ * Open for reading, after whatever is left over beside the database of
+ * processes that are gone has been written into it.  Trouble with that is a
+ * warning, for what is there can be read all the same.  0, or an exit status
+ * after complaining; with `may_be_absent`, 0 and *@store NULL.
+ */
+int pl_source_open(const struct pl_source *source, const struct pl_cmd *cmd,
+		   struct pl_store **store);
+
+#endif

@@ -68,11 +68,12 @@ static void put_function(struct page *p, const struct pl_pfunc *f,
 	pl_name_put(p->out, f, escape);
 	putc('"', p->out);
 	if (strcmp(f->file, "~")) {
+		const char *brief = pl_short_file(f->file, cwd);
+
 		put_text(p->out, "file", f->file);
 		fprintf(p->out, ",\"line\":%d", f->line);
-		if (p->base)
-			put_text(p->out, "short",
-				 pl_short_file(f->file, cwd));
+		if (brief != f->file)
+			put_text(p->out, "short", brief);
 	}
 	put_text(p->out, "source", source);
 	putc('}', p->out);

@@ -18,8 +18,8 @@
 
 const $ = id => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
-const ROW = 18;                 // pixels of a call
-const TABLE_ROW = 22;
+const ROW = 20;                 // pixels of a call
+const TABLE_ROW = 24;
 const LEAST = 0.4;              // pixels below which nothing is drawn
 
 const state = {
@@ -107,7 +107,7 @@ function findSame() {
   same = Uint32Array.from(data.functions, (f, i) => {
     // No two runs share an address.
     const key = f.name.replace(/ at 0x[0-9a-f]+/g, "") + "\n" +
-      (f.short || "");
+      (f.short || f.file || "");
     if (!known.has(key))
       known.set(key, i);
     return known.get(key);
@@ -288,6 +288,7 @@ function aggregate(v) {
     }
     at = i;
   }
+  f.most = f.self.reduce((a, b) => Math.max(a, b), 1);
   f.pairs = [...pairs.values()];
   return f;
 }
@@ -310,6 +311,18 @@ function rebuild() {
   $("scroll").scrollTop = 0;
   search();
   showDetails();
+  showLegend();
+  showFacts();
+}
+
+/* What the run was, in a line. */
+function showFacts() {
+  const calls = view.functions.calls.reduce((a, b) => a + b, 0);
+  $("facts").textContent = [
+    time(view.total[0]), count(calls) + " calls",
+    count(view.n - 1) + " paths", data.started,
+    data.python && "Python " + data.python.split(" ")[0],
+  ].filter(Boolean).join("  ·  ");
 }
 
 /* ------------------------------------------------------------------ names */
@@ -321,6 +334,11 @@ function placeOf(func) {
   return f.file ? f.file + ":" + f.line : "";
 }
 
+function shortPlaceOf(func) {
+  const f = data.functions[func];
+  return f.file ? (f.short || f.file) + ":" + f.line : "";
+}
+
 function pathOf(i) {
   const path = [];
   for (; i; i = view.parent[i])
@@ -328,32 +346,115 @@ function pathOf(i) {
   return path;
 }
 
-/* Functions of one file have one colour; those that are built in are grey. */
-const isDark = matchMedia("(prefers-color-scheme: dark)").matches;
-
-/* More than before is red, less is blue. */
-function colorOfChange(change) {
-  const much = Math.min(1, Math.abs(change) * 2.5);
-  return isDark
-    ? `hsl(${change > 0 ? 0 : 215} ${much * 60}% ${26 + much * 16}%)`
-    : `hsl(${change > 0 ? 0 : 215} ${much * 85}% ${90 - much * 22}%)`;
+/* As a bar is labelled: what tells most comes first, the rest if there is
+ * room. */
+const labels = new Map();
+function labelOf(func) {
+  let label = labels.get(func);
+  if (label)
+    return label;
+  const f = data.functions[func], place = shortPlaceOf(func);
+  const builtin = /^\{built-in method (.+)\}$/.exec(f.name);
+  const method = /^\{method '(.+)' of '(.+)' objects\}$/.exec(f.name);
+  if (f.name === "<module>" && f.file)
+    label = [lastOf(f.file), "<module>"];
+  else if (builtin || method)
+    label = [builtin ? builtin[1] : `${method[2]}.${method[1]}`, ""];
+  else
+    label = [f.name, place];
+  labels.set(func, label);
+  return label;
 }
+
+/* "encoder.py", but "json/__init__.py" */
+function lastOf(file) {
+  return /([^/]+\/__(?:init|main)__\.py|[^/]*)$/.exec(file)[0] || file;
+}
+
+/* Where a function comes from is its bar's colour; files differ a little. */
+const origins = [
+  { name: "program", hue: 22, spread: 26, rich: 1 },
+  { name: "packages", hue: 150, spread: 34, rich: 0.62 },
+  { name: "standard library", hue: 213, spread: 30, rich: 0.72 },
+  { name: "built-in", hue: 250, spread: 0, rich: 0.14 },
+];
+
+function originOf(func) {
+  const file = data.functions[func].file;
+  return !file ? 3 : /\/(site|dist)-packages\//.test(file) ? 1 :
+    /^<frozen |\/lib\/python[\d.]+t?\//.test(file) ? 2 : 0;
+}
+
+const shade = (hue, rich, light) => isDark
+  ? `hsl(${hue} ${rich * 46}% ${30 + light * 7}%)`
+  : `hsl(${hue} ${rich * 88}% ${75 + light * 7}%)`;
 
 const colors = new Map();
 function colorOf(func) {
   let color = colors.get(func);
   if (!color) {
-    const f = data.functions[func];
-    let hash = 0;
-    for (const c of f.file || "")
+    const origin = origins[originOf(func)];
+    let hash = 7;
+    for (const c of data.functions[func].file || "")
       hash = (hash * 131 + c.codePointAt(0)) % 9973;
-    color = f.file
-      ? `hsl(${hash % 360} ${isDark ? "38% 36%" : "62% 78%"})`
-      : `hsl(220 8% ${isDark ? 32 : 84}%)`;
+    color = shade(origin.hue + (hash % 101 / 101 - 0.5) * origin.spread,
+                  origin.rich, hash % 89 / 89);
     colors.set(func, color);
   }
   return color;
 }
+
+/* More than before is red, less is blue. */
+function colorOfChange(change) {
+  const much = Math.min(1, Math.abs(change) * 2.5);
+  return isDark
+    ? `hsl(${change > 0 ? 0 : 215} ${much * 60}% ${27 + much * 16}%)`
+    : `hsl(${change > 0 ? 0 : 215} ${much * 85}% ${89 - much * 19}%)`;
+}
+
+/* What the colours mean, and how much of the time each has. */
+function showLegend() {
+  const box = $("legend"), f = view.functions;
+  box.replaceChildren();
+  if (data.base) {
+    const scale = text("i", "", "scale");
+    scale.style.background = `linear-gradient(90deg, ${
+      [-0.5, -0.2, 0, 0.2, 0.5].map(colorOfChange).join()})`;
+    const item = text("span", "less than before ");
+    item.append(scale, "more");
+    box.append(item);
+    return;
+  }
+  const own = f.self.reduce((sums, ns, i) => {
+    sums[originOf(i)] += ns;
+    return sums;
+  }, [0, 0, 0, 0]);
+  origins.forEach((origin, k) => {
+    if (!own[k])
+      return;
+    const item = text("span", ""), box1 = text("i", "");
+    box1.style.background = shade(origin.hue, origin.rich, 0.5);
+    item.append(box1, `${origin.name} ${percent(own[k], view.total[0])}`);
+    item.title = `self time of the ${origin.name}: ${time(own[k])}`;
+    box.append(item);
+  });
+}
+
+/* ------------------------------------------------------------------ theme */
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+let isDark = dark.matches;
+
+function setTheme(wanted) {
+  isDark = wanted;
+  document.documentElement.dataset.theme = isDark ? "dark" : "light";
+  colors.clear();
+  if (view) {
+    showLegend();
+    draw();
+  }
+}
+setTheme(isDark);
 
 /* ------------------------------------------------------------------ graph */
 
@@ -399,7 +500,7 @@ function drawNow() {
   const text = style.getPropertyValue("--text"),
     mark = style.getPropertyValue("--mark");
   brush.clearRect(0, 0, g.w, g.h);
-  brush.font = "12px system-ui, sans-serif";
+  brush.font = "12px " + style.getPropertyValue("--font");
   brush.textBaseline = "middle";
   for (let i = 1; i < view.n;) {
     const w = view.width[i] * g.scale, x = (view.x[i] - g.from) * g.scale;
@@ -420,28 +521,44 @@ let drawn = 0;
 
 function drawPath(i, x, y, w, text, mark) {
   const func = view.func[i], found = matches && matches[func];
-  brush.globalAlpha = matches && !found ? 0.45 : 1;
+  const above = i < state.zoomed && view.end[i] > state.zoomed;
+  brush.globalAlpha = matches && !found ? 0.35 : above ? 0.55 : 1;
   brush.fillStyle = found ? mark : data.base ? colorOfChange(view.change[i])
     : colorOf(func);
-  brush.fillRect(x, y, Math.max(w - (w > 3 ? 0.5 : 0), 0.5), ROW - 1);
+  brush.fillRect(x, y, Math.max(w - (w > 3 ? 1 : 0), 0.5), ROW - 1);
   if (func === state.func) {
     brush.strokeStyle = text;
     brush.lineWidth = i === state.path ? 2 : 1;
-    brush.strokeRect(x + 1, y + 1, Math.max(w - 2.5, 0.5), ROW - 3);
+    brush.strokeRect(x + 1, y + 1, Math.max(w - 3, 0.5), ROW - 3);
   }
-  if (w > 24) {
-    brush.fillStyle = found ? "#fff" : text;
-    brush.fillText(fitting(nameOf(func), w - 8), x + 4, y + ROW / 2);
+  if (w > 26) {
+    const [name, more] = labelOf(func), shown = fitting(name, w - 10);
+    brush.fillStyle = found ? isDark ? "#000" : "#fff" : text;
+    brush.fillText(shown, x + 5, y + ROW / 2);
+    const left = w - 26 - (more && shown === name ? widthOf(name) : w);
+    if (left > 40) {
+      brush.globalAlpha *= 0.6;
+      brush.fillText(fitting(more, left), x + w - 16 - left + 5, y + ROW / 2);
+    }
   }
   brush.globalAlpha = 1;
 }
 
+const widths = new Map();
+function widthOf(text) {
+  let width = widths.get(text);
+  if (width === undefined)
+    widths.set(text, width = brush.measureText(text).width);
+  return width;
+}
+
 function fitting(text, width) {
-  const most = Math.floor(width / 5);
-  let cut = text.length > most ? text.slice(0, most) : text;
-  while (cut && brush.measureText(cut === text ? cut : cut + "…").width > width)
-    cut = cut.slice(0, Math.floor(cut.length * 0.9));
-  return cut === text ? text : cut ? cut + "…" : "";
+  if (widthOf(text) <= width)
+    return text;
+  let cut = text.slice(0, Math.floor(width / 5));
+  while (cut && brush.measureText(cut + "…").width > width)
+    cut = cut.slice(0, -1);
+  return cut.length > 1 ? cut + "…" : "";
 }
 
 /* The path at a place of the canvas, or 0. */
@@ -476,7 +593,7 @@ function showPath() {
   for (const i of [0, ...pathOf(state.zoomed)]) {
     if (i)
       line.append(" › ");
-    line.append(link(i ? nameOf(view.func[i]) : "all", () => zoomTo(i)));
+    line.append(link(i ? labelOf(view.func[i])[0] : "all", () => zoomTo(i)));
   }
   $("path").replaceChildren(line);
 }
@@ -544,7 +661,7 @@ function showTip(event) {
   const figures = (total, self, calls, share) => `${time(total)}${share}, ` +
     `self ${time(self)}, ${count(calls)} calls`;
   tip.replaceChildren(
-    text("b", nameOf(func)), " ", text("span", placeOf(func), "dim"),
+    text("b", nameOf(func)), " ", text("span", shortPlaceOf(func), "dim"),
     document.createElement("br"),
     figures(view.total[i], view.self[i], view.calls[i],
             data.base ? "" : ` (${percent(view.width[i], all)})`));
@@ -583,8 +700,10 @@ function select(func, path) {
 
 function figures(rows, name) {
   const table = text("table", "", name || "facts");
-  for (const [name, value] of rows) {
+  for (const [name, value, part] of rows) {
     const row = table.insertRow();
+    if (part !== undefined)
+      row.style.setProperty("--part", 100 * part + "%");
     row.insertCell().append(name);
     row.insertCell().append(value);
   }
@@ -596,7 +715,7 @@ function figures(rows, name) {
 function numbers(f, old, all) {
   const was = (show, name) => data.base
     ? ` was ${show(old[name])} (${signed(show, f[name] - old[name])})` : "";
-  const share = n => data.base ? "" : "  " + percent(n, all);
+  const share = n => data.base ? "" : "  · " + percent(n, all);
   const rows = [["calls", count(f.calls) + was(count, "calls")]];
   if (f.outermost !== f.calls)
     rows.push(["not recursive", count(f.outermost) + was(count, "outermost")]);
@@ -609,13 +728,15 @@ function numbers(f, old, all) {
   return rows;
 }
 
-function others(title, pairs, end) {
+/* @whole: the time that a bar as wide as the panel is. */
+function others(title, pairs, end, whole) {
   const parts = [text("h3", title)];
   pairs.sort((a, b) => b.cum - a.cum || b.calls - a.calls);
   parts.push(figures(pairs.slice(0, 50).map(p => [
     link(nameOf(p[end]), () => select(p[end])),
     `${count(p.calls)} × ${time(p.cum)}` + (!data.base ? "" :
-      `, was ${count(p.oldCalls)} × ${time(p.oldCum)}`)]), "pairs"));
+      `, was ${count(p.oldCalls)} × ${time(p.oldCum)}`),
+    whole > 0 ? Math.min(1, p.cum / whole) : 0]), "pairs"));
   if (!pairs.length)
     parts.push(text("span", "none", "dim"));
   if (pairs.length > 50)
@@ -650,9 +771,9 @@ function showDetails() {
     self: all.oldSelf[func], total: all.oldCum[func],
   }, total)));
   parts.push(...others("callers", all.pairs.filter(p => p.callee === func),
-                       "caller"));
+                       "caller", all.cum[func]));
   parts.push(...others("callees", all.pairs.filter(p => p.caller === func),
-                       "callee"));
+                       "callee", all.cum[func]));
   box.replaceChildren(...parts);
 }
 
@@ -670,6 +791,7 @@ function about() {
                 ["host", data.host]].filter(r => r[1]);
   return [
     text("h2", "This run"), figures(rows.map(r => [r[0], String(r[1])])),
+    ...files(),
     text("h3", "How to read it"),
     text("p", "A bar is a call path: as wide as the time on it, with its " +
          "callees next to it, the heaviest first.  Its own time is what " +
@@ -677,31 +799,57 @@ function about() {
     data.base ? text("p", "Red is more than before, blue is less; grey is the " +
                      "same.  As wide as both runs together, a path that is " +
                      "gone is there as well.") : "",
-    text("p", "Click: zoom and details.  Wheel with Shift: zoom.  Drag: move.  " +
-         "Esc: all.  / : search."),
+    text("p", "Click a bar to zoom in on it and see its figures, press Esc to " +
+         "see all again, / to search, ? for more."),
     data.folded ? text("p", "The run came to its max_nodes: paths beyond are " +
                        "below (folded).") : ""];
 }
 
+/* Self time by file, the most first. */
+function files() {
+  const sums = new Map(), f = view.functions;
+  f.self.forEach((ns, i) => {
+    const { file, short } = data.functions[i];
+    const key = file ? short || file : "built-in functions";
+    sums.set(key, (sums.get(key) || 0) + ns);
+  });
+  const most = [...sums].sort((a, b) => b[1] - a[1]).slice(0, 8)
+    .filter(([, ns]) => ns > 0);
+  return [text("h3", "self time by file"), figures(most.map(([name, ns]) => [
+    link(name, () => find(name === "built-in functions" ? "^\\{" :
+      name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&") + ":")),
+    percent(ns, view.total[0]), ns / most[0][1]]), "pairs")];
+}
+
+function find(expression) {
+  $("search").value = expression;
+  search();
+}
+
 /* ------------------------------------------------------------------ table */
+
+const signOf = n => n > 0 ? "more" : n < 0 ? "less" : "dim";
 
 const columns = data.base ? [
   { id: "calls", title: "calls", of: (f, i) => f.calls[i],
     show: (f, i) => count(f.calls[i]) },
   { id: "moreCalls", title: "change",
+    sign: (f, i) => f.calls[i] - f.oldCalls[i],
     of: (f, i) => Math.abs(f.calls[i] - f.oldCalls[i]),
     show: (f, i) => signed(count, f.calls[i] - f.oldCalls[i]) },
   { id: "tottime", title: "self", of: (f, i) => f.self[i],
     show: (f, i) => time(f.self[i]) },
   { id: "more", title: "change",
+    sign: (f, i) => f.self[i] - f.oldSelf[i],
     of: (f, i) => Math.abs(f.self[i] - f.oldSelf[i]),
     show: (f, i) => signed(time, f.self[i] - f.oldSelf[i]) },
   { id: "cumtime", title: "total", of: (f, i) => f.cum[i],
     show: (f, i) => time(f.cum[i]) },
   { id: "moreTotal", title: "change",
+    sign: (f, i) => f.cum[i] - f.oldCum[i],
     of: (f, i) => Math.abs(f.cum[i] - f.oldCum[i]),
     show: (f, i) => signed(time, f.cum[i] - f.oldCum[i]) },
-  { id: "name", title: "function", of: (f, i) => nameOf(i) + placeOf(i),
+  { id: "name", title: "function", of: (f, i) => nameOf(i) + " " + shortPlaceOf(i),
     show: null },
 ] : [
   { id: "ncalls", title: "calls", of: (f, i) => f.calls[i],
@@ -710,6 +858,7 @@ const columns = data.base ? [
   { id: "tottime", title: "self", of: (f, i) => f.self[i],
     show: (f, i) => time(f.self[i]) },
   { id: "percent", title: "%", of: (f, i) => f.self[i],
+    part: (f, i) => f.self[i] / view.functions.most,
     show: (f, i) => percent(f.self[i], view.total[0]) },
   { id: "percall", title: "self / call",
     of: (f, i) => f.calls[i] ? f.self[i] / f.calls[i] : 0,
@@ -719,7 +868,7 @@ const columns = data.base ? [
   { id: "mean", title: "total / call",
     of: (f, i) => f.primitive[i] ? f.cum[i] / f.primitive[i] : 0,
     show: (f, i) => f.primitive[i] ? time(f.cum[i] / f.primitive[i]) : "" },
-  { id: "name", title: "function", of: (f, i) => nameOf(i) + placeOf(i),
+  { id: "name", title: "function", of: (f, i) => nameOf(i) + " " + shortPlaceOf(i),
     show: null },
 ];
 let tableRows = null;
@@ -745,6 +894,7 @@ function drawHead() {
     const arrow = c.id !== state.sort ? "" : state.ascending ? " ▲" : " ▼";
     const b = text("button", c.title + arrow);
     b.dataset.id = c.id;
+    b.classList.toggle("on", c.id === state.sort);
     b.addEventListener("click", () => {
       state.ascending = c.id === state.sort ? !state.ascending
         : c.id === "name";
@@ -773,17 +923,29 @@ function drawTable() {
     row.dataset.func = func;
     row.classList.toggle("on", func === state.func);
     for (const c of columns)
-      row.append(c.show ? text("span", c.show(view.functions, func)) :
-                 nameCell(func));
+      row.append(c.show ? figureCell(c, func) : nameCell(func));
     row.addEventListener("click", () => select(func));
     rows.push(row);
   }
   box.replaceChildren(space, ...rows);
 }
 
+function figureCell(column, func) {
+  const f = view.functions, cell = text("span", column.show(f, func));
+  if (column.part) {
+    cell.className = "part";
+    cell.style.setProperty("--part", 100 * column.part(f, func) + "%");
+  }
+  if (column.sign)
+    cell.className = signOf(column.sign(f, func));
+  return cell;
+}
+
 function nameCell(func) {
-  const cell = text("span", nameOf(func) + "  ");
-  cell.append(text("span", placeOf(func), "dim"));
+  const cell = text("span", "");
+  cell.append(text("b", nameOf(func)), " ",
+              text("span", shortPlaceOf(func), "dim"));
+  cell.title = nameOf(func) + "\n" + placeOf(func);
   return cell;
 }
 
@@ -887,26 +1049,160 @@ function connect() {
   $("scroll").addEventListener("scroll", draw);
   $("rows").addEventListener("scroll", drawTable);
   addEventListener("resize", () => { draw(); drawTable(); });
-  addEventListener("keydown", event => {
-    if (event.key === "/" && document.activeElement !== $("search")) {
-      event.preventDefault();
-      $("search").focus();
-    } else if (event.key === "Escape") {
-      $("search").value = "";
-      $("search").blur();
-      search();
-      zoomTo(0);
-    }
+  addEventListener("keydown", pressed);
+  $("theme").addEventListener("click", () => setTheme(!isDark));
+  dark.addEventListener("change", () => setTheme(dark.matches));
+  $("ask").addEventListener("click", () => $("keys").showModal());
+  $("divider").addEventListener("pointerdown", event => {
+    $("divider").setPointerCapture(event.pointerId);
+  });
+  $("divider").addEventListener("pointermove", event => {
+    if (!(event.buttons & 1))
+      return;
+    const box = document.querySelector("main").getBoundingClientRect();
+    document.documentElement.style.setProperty(
+      "--split", event.clientY - box.top + "px");
+    draw();
+    drawTable();
   });
 }
+
+/* --------------------------------------------------------------- keyboard */
+
+/* The path before or after @i that has the same caller, or @i. */
+function neighbour(i, step) {
+  const up = view.parent[i];
+  if (step > 0)
+    return view.end[i] < view.end[up] ? view.end[i] : i;
+  let last = i;
+  for (let k = up + 1; k < i; k = view.end[k])
+    last = k;
+  return last;
+}
+
+/* The next path that was found. */
+function nextFound(i, step) {
+  for (let k = 0, n = view.n; matches && k < n; k++) {
+    i = (i + step + n) % n;
+    if (i && matches[view.func[i]])
+      return i;
+  }
+  return 0;
+}
+
+/* Select a path and have it in sight, wide enough to be seen. */
+function goTo(i) {
+  if (!i)
+    return;
+  const root = view.width[0] || 1, wide = view.width[i] / root;
+  const x = view.x[i] / root, seen = state.to - state.from;
+  if (wide < seen / 200 || x < state.from || x + wide > state.to) {
+    let up = i;
+    while (view.parent[up] && view.width[up] / root < wide * 4)
+      up = view.parent[up];
+    zoomTo(up === i ? view.parent[i] : up);
+  }
+  select(view.func[i], i);
+  const box = $("scroll"), y = geometry().y(view.depth[i]);
+  if (y < 0)
+    box.scrollTop += y - ROW;
+  else if (y + ROW > box.clientHeight)
+    box.scrollTop += y + 2 * ROW - box.clientHeight;
+}
+
+function goInTable(step) {
+  const at = tableRows.indexOf(state.func), box = $("rows");
+  const next = Math.min(Math.max(at + step, 0), tableRows.length - 1);
+  if (next < 0)
+    return;
+  const top = next * TABLE_ROW;
+  box.scrollTop = Math.min(top, Math.max(
+    box.scrollTop, top + TABLE_ROW - box.clientHeight));
+  select(tableRows[next]);
+}
+
+function zoomBy(factor) {
+  const i = state.path, root = view.width[0] || 1;
+  const middle = i > 0 ? (view.x[i] + view.width[i] / 2) / root
+    : (state.from + state.to) / 2;
+  const half = (state.to - state.from) * factor / 2;
+  look(middle - half, middle + half);
+}
+
+const keys = {
+  "/": () => $("search").focus(),
+  "?": () => $("keys").showModal(),
+  t: () => setTheme(!isDark),
+  n: () => goTo(nextFound(Math.max(state.path, 0), 1)),
+  N: () => goTo(nextFound(Math.max(state.path, 0), -1)),
+  Enter: () => state.path > 0 && zoomTo(state.path),
+  Backspace: () => zoomTo(view.parent[state.zoomed]),
+  "+": () => zoomBy(0.5),
+  "-": () => zoomBy(2),
+  ArrowLeft: () => goTo(neighbour(Math.max(state.path, 1), -1)),
+  ArrowRight: () => goTo(neighbour(Math.max(state.path, 1), 1)),
+  ArrowUp: () => goUpOrDown(-1),
+  ArrowDown: () => goUpOrDown(1),
+};
+
+function goUpOrDown(step) {
+  if (document.activeElement === $("rows")) {
+    goInTable(step);
+    return;
+  }
+  const i = state.path, deeper = (step > 0) === (state.direction === "down");
+  if (i <= 0)
+    goTo(view.n > 1 ? 1 : 0);
+  else if (!deeper)
+    goTo(view.parent[i]);
+  else if (view.end[i] > i + 1)
+    goTo(i + 1);
+}
+
+/* All paths again; if all are there, the run's figures. */
+function showAll() {
+  const box = $("search");
+  if (!box.value && state.from === 0 && state.to === 1) {
+    state.func = state.path = -1;
+    showDetails();
+  }
+  box.value = "";
+  box.blur();
+  search();
+  zoomTo(0);
+}
+
+function pressed(event) {
+  const typing = /^(INPUT|SELECT|BUTTON)$/.test(event.target.tagName);
+  if (event.ctrlKey || event.metaKey || event.altKey || $("keys").open)
+    return;
+  if (event.key === "Escape") {
+    showAll();
+  } else if (event.key === "Enter" && event.target === $("search")) {
+    event.target.blur();
+    goTo(nextFound(0, 1));
+  } else if (!typing && Object.hasOwn(keys, event.key)) {
+    event.preventDefault();
+    keys[event.key]();
+  }
+}
+
+/* "python3 app.py", without the folders */
+const briefCommand = line => line.replace(
+  /^(run \d+: )/, "").split(" ").map(
+  word => /^\/.*[^/]$/.test(word) ? word.slice(word.lastIndexOf("/") + 1) : word)
+  .join(" ");
 
 async function start() {
   try {
     if (data.base)
       findSame();
     trees = decode(await inflate($("nodes").textContent));
-    $("title").textContent = document.title = data.title +
+    $("title").title = document.title = data.title +
       (data.base ? ", compared with " + data.base.title : "");
+    $("title").textContent = briefCommand(data.title) + (data.base
+      ? ` — run ${data.run}, compared with ${data.base.title}` : "");
+    document.body.classList.toggle("compares", Boolean(data.base));
     connect();
     rebuild();
     showPath();

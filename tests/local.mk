@@ -62,7 +62,8 @@ EXTRA_DIST += \
 	%reldir%/expect \
 	%reldir%/forky \
 	%reldir%/lint \
-	%reldir%/programs
+	%reldir%/programs \
+	%reldir%/torture
 
 suites = lint unit san e2e
 

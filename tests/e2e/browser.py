@@ -21,7 +21,10 @@ import time
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu",
          "--disable-background-networking", "--disable-component-update",
          "--disable-sync", "--disable-dev-shm-usage", "--no-first-run",
-         "--hide-scrollbars", "--mute-audio", "--remote-debugging-pipe"]
+         "--disable-quic", "--hide-scrollbars", "--mute-audio",
+         "--remote-debugging-pipe",
+         # No page gets out of this machine.
+         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 SECONDS = 60
 
 
@@ -127,7 +130,9 @@ class Browser:
     # ---------------------------------------------------------------- page --
 
     def open(self, path, query=""):
-        self.send("Page.navigate", url=path.as_uri() + query)
+        """@path of a file, or the text of an address."""
+        url = path if isinstance(path, str) else path.as_uri()
+        self.send("Page.navigate", url=url + query)
 
     def value(self, script):
         """What a JavaScript expression is."""

@@ -3,8 +3,9 @@
 
 tests/consumers/install DIR installs them; they are looked for on the PATH, and
 in DIR if PL_CONSUMERS names it, else in build/consumers.  A test of one that is
-not there is skipped and says its name; with PL_CONSUMERS_REQUIRED set, as in
-continuous integration, it fails, but for go's, which is large.
+not there is skipped and says its name; with PL_CONSUMERS_REQUIRED=1, as in
+continuous integration, it fails, but for go's, which is large.  The variable
+may also be a word: then only those fail whose names begin with it.
 """
 
 import os
@@ -19,9 +20,15 @@ FOLDER = Path(os.environ.get("PL_CONSUMERS") or SOURCE / "build/consumers")
 PLACES = {
     "flamegraph.pl": ["/usr/share/perl5/Devel/NYTProf/flamegraph.pl"],
     "gprof2dot": [FOLDER / "venv/bin/gprof2dot"],
+    "snakeviz": [FOLDER / "venv/bin/snakeviz"],
+    "tuna": [FOLDER / "venv/bin/tuna"],
+    "flameprof": [FOLDER / "venv/bin/flameprof"],
+    "pyprof2calltree": [FOLDER / "venv/bin/pyprof2calltree"],
     "python with jsonschema": [FOLDER / "venv/bin/python"],
     "speedscope": [FOLDER / "node_modules/speedscope"],
     "pprof-format": [FOLDER / "node_modules/pprof-format"],
+    "numpy for 3.13": [FOLDER / "numpy-3.13"],
+    "numpy for 3.14": [FOLDER / "numpy-3.14"],
     "go": ["/usr/local/go/bin/go", "/usr/lib/go/bin/go"],
 }
 
@@ -39,12 +46,18 @@ def find(name):
     return None
 
 
+def required(name):
+    which = os.environ.get("PL_CONSUMERS_REQUIRED", "")
+    return name not in OPTIONAL and bool(which) and (
+        which == "1" or name.startswith(which))
+
+
 def need(case, name):
     """The path of consumer @name, or no test."""
     path = find(name)
     if path:
         return path
     text = "%s is not here: tests/consumers/install DIR installs it" % name
-    if os.environ.get("PL_CONSUMERS_REQUIRED") and name not in OPTIONAL:
+    if required(name):
         case.fail(text)
     return case.skipTest(text)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Profile(all_calls=True): what cProfile cannot see."""
 
-import harness
+import consumers
 from harness import Case, since, until
 
 COMMON = """
-    import collections, functools, itertools, operator, types
+    import collections, functools, itertools, operator, sys, types
     import cProfile, proflite
 
     class Plain:
@@ -239,22 +239,37 @@ class AllCalls(Case):
             "or function = '__init__' and filename = ?", str(app), str(app)),
             [("__init__", 2), ("<class '__main__.K'>", 2)][::-1])
 
-    @since(3, 12)
+    @since(3, 13)
+    @until(3, 14)
     def test_numpy(self):
-        if self.python(["-c", "import numpy"], check=None).returncode:
-            self.skipTest("numpy is not installed in this Python")
+        """Those two are the ones that tests/consumers/install has it for."""
+        folder = consumers.need(self, "numpy for " + self.py.name)
         self.check("""
+            sys.path.append(%r)
             import numpy as np
-            a = np.arange(4)
-            p = proflite.Profile(all_calls=True)
-            p.enable()
-            for i in range(3):
-                np.add(a, a)
-                np.sin(a)
-            p.disable()
-            found = rows(p)
-            assert any("ufunc" in k and v[0] for k, v in found.items()), found
-            """)
+            a, rng = np.arange(4), np.random.default_rng(1)
+            def numeric():
+                for i in range(3):
+                    np.add(a, a)
+                    np.sin(a)
+                np.add.reduce(a)
+                np.dtype("f8")
+                rng.integers(4)         # a method that Cython compiled
+
+            NEW = {"<ufunc 'add'>": 3, "<ufunc 'sin'>": 3,
+                   "<class 'numpy.dtype'>": 1,
+                   "<numpy.random._generator.Generator.integers>": 1}
+            found = []
+            for module, more in ((cProfile, {}), (proflite, {}),
+                                 (proflite, {"all_calls": True})):
+                p = module.Profile(**more)
+                p.runcall(numeric)
+                found.append({k: v[0] for k, v in rows(p).items()})
+            theirs, plain, full = found
+            assert theirs == plain and not NEW.keys() & plain.keys(), found
+            assert plain["<method 'reduce' of 'numpy.ufunc' objects>"] == 1
+            assert full == {**plain, **NEW, "<class 'range'>": 1}, full
+            """ % str(folder))
 
     @until(3, 11)
     def test_says_that_it_cannot(self):

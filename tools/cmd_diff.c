@@ -308,6 +308,7 @@ static void add_row(const struct view *v, struct pl_table *t, uint32_t key)
 static int put_table(const struct view *v)
 {
 	struct pl_table t = { .columns = columns[v->a->sort], .n_columns = 8 };
+	struct pl_term term;
 	uint32_t n = v->n;
 	int rc;
 
@@ -318,7 +319,8 @@ static int put_table(const struct view *v)
 	for (uint32_t i = 0; i < n; i++)
 		add_row(v, &t, v->rows[i].key);
 	putchar('\n');
-	rc = pl_table_print(&t, stdout);
+	pl_term_look(&term);
+	rc = pl_table_print(&t, &term);
 	pl_table_release(&t);
 	if (!v->n)
 		puts("nothing differs");

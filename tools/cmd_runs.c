@@ -3,23 +3,28 @@
 #include <config.h>
 
 #include "cmd.h"
+#include "records.h"
 #include "source.h"
 #include "table.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 static const struct pl_opt options[] = {
+	{ "output", 'o', "FORMAT", "text, json or csv" },
 	{ NULL, 0, NULL, NULL },
 };
 
 static const struct pl_table_column columns[] = {
-	{ "run", true },	  { "started", false }, { "seconds", true },
-	{ "processes", true },	  { "threads", true },	{ "calls", true },
-	{ "ended", false },	  { "command", false },
+	{ "run", true },	     { "started", false }, { "seconds", true },
+	{ "processes", true }, { "threads", true },	 { "calls", true },
+	{ "ended", false },    { "command", false },
 };
+
+#define N_COLUMNS (sizeof(columns) / sizeof(*columns))
 
 static void add_time(struct pl_table *t, int64_t ns)
 {
@@ -99,61 +104,108 @@ static void add_living(void *ctx, const char *path, enum pl_found what,
 	free(command);
 }
 
-static int print_runs(const struct pl_cmd *cmd, const char *db)
+static int print_table(const struct pl_run *runs, size_t n,
+		       const struct pl_table *living)
 {
-	struct pl_table living = { .columns = columns,
-				   .n_columns = sizeof(columns) /
-						sizeof(*columns) };
-	struct pl_table all = living;
-	struct pl_source source = { .db = db, .found = add_living,
-				    .found_ctx = &living };
+	struct pl_table all = { .columns = columns, .n_columns = N_COLUMNS };
+	struct pl_term term;
+	int rc;
+
+	for (size_t i = 0; i < n; i++)
+		add_run(&all, &runs[i]);
+	for (size_t i = 0; i < living->n_cells; i++)
+		pl_table_add(&all, "%s", living->cells[i]);
+	pl_term_look(&term);
+	pl_term_page();
+	rc = pl_table_print(&all, &term);
+	pl_table_release(&all);
+	return rc;
+}
+
+static void print_records(const struct pl_run *runs, size_t n,
+			  enum pl_records_format format)
+{
+	static const char *const names[] = {
+		"run",	     "label",	"uuid",	   "started_ns", "ended_ns",
+		"processes", "threads", "ncalls",  "end",	 "status",
+		"host",	     "cwd",	"command", NULL,
+	};
+	struct pl_records r;
+
+	pl_records_begin(&r, stdout, format, names);
+	for (size_t i = 0; i < n; i++) {
+		pl_records_int(&r, runs[i].id);
+		pl_records_text(&r, runs[i].label);
+		pl_records_text(&r, runs[i].uuid);
+		pl_records_int(&r, runs[i].started_ns);
+		pl_records_int(&r, runs[i].ended_ns);
+		pl_records_int(&r, runs[i].n_processes);
+		pl_records_int(&r, runs[i].n_threads);
+		pl_records_int(&r, (int64_t)runs[i].n_calls);
+		pl_records_text(&r, runs[i].end);
+		/* Not known: no number. */
+		pl_records_real(
+			&r, runs[i].end_status < 0 ? NAN : runs[i].end_status);
+		pl_records_text(&r, runs[i].host);
+		pl_records_text(&r, runs[i].cwd);
+		pl_records_text(&r, runs[i].command);
+	}
+	pl_records_end(&r);
+}
+
+static int print_runs(const struct pl_cmd *cmd, const char *db,
+		      enum pl_records_format format)
+{
+	struct pl_table living = { .columns = columns, .n_columns = N_COLUMNS };
+	struct pl_source source = {
+		.db = db, .found = add_living, .found_ctx = &living};
 	struct pl_run *runs = NULL;
 	struct pl_store *store;
 	struct pl_error err;
 	size_t n = 0;
 	int rc = pl_source_open(&source, cmd, &store);
 
-	if (rc)
-		goto out;
-	rc = pl_store_runs(store, &runs, &n, &err);
-	pl_store_close(store);
-	if (rc) {
-		rc = pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);
-		goto out;
+	if (!rc) {
+		rc = pl_store_runs(store, &runs, &n, &err);
+		pl_store_close(store);
+		if (rc)
+			rc = pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);
+		else if (format)
+			print_records(runs, n, format);
+		else if (print_table(runs, n, &living))
+			rc = pl_complain(cmd, PL_EXIT_FAILED, "out of memory");
+		pl_runs_free(runs, n);
 	}
-	for (size_t i = 0; i < n; i++)
-		add_run(&all, &runs[i]);
-	pl_runs_free(runs, n);
-	for (size_t i = 0; i < living.n_cells; i++)
-		pl_table_add(&all, "%s", living.cells[i]);
-	if (pl_table_print(&all, stdout))
-		rc = pl_complain(cmd, PL_EXIT_FAILED, "out of memory");
-out:
 	pl_table_release(&living);
-	pl_table_release(&all);
 	return rc;
 }
 
 static int run(const struct pl_cmd *cmd, int argc, char **argv)
 {
+	enum pl_records_format format = PL_RECORDS_NONE;
 	struct pl_opts o;
 	int opt;
 
 	pl_opts_init(&o, cmd, argc, argv);
-	opt = pl_opts_next(&o);
+	while ((opt = pl_opts_next(&o)) >= 0)
+		if (!pl_records_parse(o.arg, &format))
+			return pl_complain(cmd, PL_EXIT_USAGE,
+					   "--output=%s: "
+					   "want text, json or csv",
+					   o.arg);
 	if (opt != PL_OPT_END)
 		return pl_opts_stop(&o, opt);
 	if (o.n_operands > 1)
 		return pl_complain(cmd, PL_EXIT_USAGE,
 				   "one database at a time: what is %s?",
 				   argv[1]);
-	return print_runs(cmd, o.n_operands ? argv[0] : NULL);
+	return print_runs(cmd, o.n_operands ? argv[0] : NULL, format);
 }
 
 const struct pl_cmd pl_cmd_runs = {
 	.name = "runs",
 	.summary = "list the runs of a database",
-	.synopsis = "[DB]",
+	.synopsis = "[OPTION]... [DB]",
 	.options = options,
 	.run = run,
 };

@@ -25,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A screen full. */
+/* Unless it is a terminal, which gets a screen full. */
 #define DEFAULT_LINES 40
 #define DEFAULT_PERCENT 0.5
 
@@ -335,24 +335,10 @@ static int walk(struct view *v, put_fn *put, void *ctx, struct pl_error *err)
 
 struct text {
 	struct pl_term term;
-	const char *unit;
-	double ns;			/* in one */
+	const struct pl_unit *unit;
 	bool *more;			/* by level: another branch follows */
 	size_t n_more;
 };
-
-static void choose_unit(struct text *t, double total)
-{
-	static const struct { const char *name; double ns; } units[] = {
-		{ "s", 1e9 }, { "ms", 1e6 }, { "us", 1e3 }, { "ns", 1 },
-	};
-	size_t i = 0;
-
-	while (i < 3 && total < units[i].ns)
-		i++;
-	t->unit = units[i].name;
-	t->ns = units[i].ns;
-}
 
 static void put_lines(struct text *t, const struct step *s, size_t *left)
 {
@@ -381,13 +367,6 @@ static void put_lines(struct text *t, const struct step *s, size_t *left)
 		pl_term_put(&t->term, stdout, " ", left);
 }
 
-/* The more of the run, the more colour. */
-static enum pl_color heat(double part)
-{
-	return part >= 50 ? PL_RED : part >= 10 ? PL_YELLOW :
-	       part < 1 ? PL_DIM : PL_PLAIN;
-}
-
 static void put_name(struct text *t, const struct view *v, uint32_t func,
 		     size_t *left)
 {
@@ -395,7 +374,7 @@ static void put_name(struct text *t, const struct view *v, uint32_t func,
 	const char *cwd = v->stacks.n_processes ? v->stacks.processes[0].cwd
 						: NULL;
 	const struct pl_pfunc *f;
-	char *name, *place;
+	char *name;
 
 	if (func >= p->n_funcs) {
 		uint32_t i = func - p->n_funcs;
@@ -408,16 +387,8 @@ static void put_name(struct text *t, const struct view *v, uint32_t func,
 	f = &p->funcs[func];
 	name = pl_func_name(f);
 	if (name)
-		pl_term_put(&t->term, stdout, name, left);
+		pl_func_put(&t->term, name, f->file, f->line, cwd, left);
 	free(name);
-	if (!strcmp(f->file, "~") ||
-	    asprintf(&place, "  %s:%d", pl_short_file(f->file, cwd),
-		     f->line) < 0)
-		return;
-	fputs(pl_term_color(&t->term, PL_DIM), stdout);
-	pl_term_put(&t->term, stdout, place, left);
-	fputs(pl_term_color(&t->term, PL_PLAIN), stdout);
-	free(place);
 }
 
 /* Columns that the figures take. */
@@ -438,9 +409,9 @@ static void put_text(void *ctx, const struct view *v, const struct step *s)
 		snprintf(calls, sizeof(calls), "%" PRIu64 "/%" PRIu64,
 			 p->calls, p->primitive);
 	printf("%s%5.1f%%%s %10.3f %10.3f %15s  ",
-	       pl_term_color(&t->term, heat(part)), part,
+	       pl_term_color(&t->term, pl_heat(part)), part,
 	       pl_term_color(&t->term, PL_PLAIN),
-	       (double)p->total_ns / t->ns, (double)p->self_ns / t->ns, calls);
+	       (double)p->total_ns / t->unit->ns, (double)p->self_ns / t->unit->ns, calls);
 	put_lines(t, s, &left);
 	put_name(t, v, p->func, &left);
 	putchar('\n');
@@ -455,12 +426,12 @@ static void put_head(const struct text *t, const struct view *v)
 	size_t left = t->term.width;
 
 	snprintf(line, sizeof(line), "run %" PRId64 ", %.3f %s in %" PRIu64
-		 " calls: %s", s->profile.run_id, v->total / t->ns, t->unit,
+		 " calls: %s", s->profile.run_id, v->total / t->unit->ns, t->unit->name,
 		 v->calls, command);
 	pl_term_put(&t->term, stdout, line, &left);
 	printf("\n\n%s%6s %7s %2s %7s %2s %15s%s\n",
-	       pl_term_color(&t->term, PL_BOLD), "total", "total", t->unit,
-	       "self", t->unit, "calls", pl_term_color(&t->term, PL_PLAIN));
+	       pl_term_color(&t->term, PL_BOLD), "total", "total", t->unit->name,
+	       "self", t->unit->name, "calls", pl_term_color(&t->term, PL_PLAIN));
 }
 
 static void put_foot(const struct view *v, uint32_t left_out)
@@ -486,14 +457,16 @@ static int print_text(struct view *v, struct pl_error *err)
 	int rc;
 
 	/* Who says what is too light wants all that is not. */
-	if (lines < 0)
-		lines = v->a->percent < 0 && v->a->depth < 0 ? DEFAULT_LINES
-							     : 0;
+	pl_term_look(&t.term);
+	if (lines < 0 && (v->a->percent >= 0 || v->a->depth >= 0))
+		lines = 0;
+	else if (lines < 0)
+		lines = t.term.height ? (int64_t)t.term.height - 6
+				      : DEFAULT_LINES;
 	rc = show(v, lines, &left_out, err);
 	if (rc)
 		return rc;
-	choose_unit(&t, v->total);
-	pl_term_look(&t.term);
+	t.unit = pl_unit_for(v->total);
 	pl_term_page();
 	put_head(&t, v);
 	rc = walk(v, put_text, &t, err);

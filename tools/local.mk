@@ -12,6 +12,8 @@ tools_sources = \
 	%reldir%/cmd_runs.c \
 	%reldir%/cmd_sql.c \
 	%reldir%/cmd_tree.c \
+	%reldir%/columns.c \
+	%reldir%/columns.h \
 	%reldir%/compare.c \
 	%reldir%/compare.h \
 	%reldir%/gate.c \

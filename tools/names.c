@@ -3,6 +3,7 @@
 
 #include "names.h"
 
+#include "export/places.h"
 #include "pytext.h"
 
 #include <stdbool.h>
@@ -10,31 +11,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Without a file: "<built-in method x>". */
-static bool is_bare(const struct pl_pfunc *f)
+char *pl_name_shown(const char *name, const char *file)
 {
-	size_t n = strlen(f->name);
-
-	return !strcmp(f->file, "~") && !f->line && n >= 2 &&
-	       f->name[0] == '<' && f->name[n - 1] == '>';
-}
-
-static char *braced(const char *name)
-{
+	size_t n = strlen(name);
 	char *text = strdup(name);
 
-	if (text) {
+	/* Without a file: "<built-in method x>". */
+	if (text && !strcmp(file, "~") && n >= 2 && name[0] == '<' &&
+	    name[n - 1] == '>') {
 		text[0] = '{';
-		text[strlen(text) - 1] = '}';
+		text[n - 1] = '}';
 	}
 	return text;
 }
 
 char *pl_func_name(const struct pl_pfunc *f)
 {
-	if (is_bare(f))
-		return braced(f->name);
-	return strdup(f->qualname ? f->qualname : f->name);
+	return strcmp(f->file, "~") && f->qualname
+		       ? strdup(f->qualname)
+		       : pl_name_shown(f->name, f->file);
+}
+
+void pl_func_put(const struct pl_term *term, const char *name, const char *file,
+		 int line, const char *cwd, size_t *left)
+{
+	char *text = pl_name_shown(name, file), *place;
+
+	if (text)
+		pl_term_put(term, stdout, text, left);
+	free(text);
+	if (!strcmp(file, "~") ||
+	    asprintf(&place, "  %s:%d", pl_short_file(file, cwd), line) < 0)
+		return;
+	fputs(pl_term_color(term, PL_DIM), stdout);
+	pl_term_put(term, stdout, place, left);
+	fputs(pl_term_color(term, PL_PLAIN), stdout);
+	free(place);
 }
 
 int pl_match_compile(const struct pl_cmd *cmd, const char *name,
@@ -52,8 +64,8 @@ int pl_match_compile(const struct pl_cmd *cmd, const char *name,
 	free(text);
 	if (!rc)
 		return PL_GO_ON;
-	return pl_complain(cmd, rc == PL_ERR_ARG ? PL_EXIT_USAGE
-						 : PL_EXIT_FAILED,
+	return pl_complain(cmd,
+			   rc == PL_ERR_ARG ? PL_EXIT_USAGE : PL_EXIT_FAILED,
 			   "--%s=%s: %s", name, arg, err.text);
 }
 
@@ -61,8 +73,8 @@ static char *make_label(const struct pl_pfunc *f, const char *name)
 {
 	char *raw, *label;
 
-	if (is_bare(f))
-		raw = braced(f->name);
+	if (!strcmp(f->file, "~") && !f->line && *name == '<')
+		raw = pl_name_shown(name, f->file);
 	else if (asprintf(&raw, "%s:%d(%s)", f->file, f->line, name) < 0)
 		raw = NULL;
 	label = raw ? pl_pytext_clean(raw) : NULL;
@@ -94,10 +106,13 @@ int64_t pl_match_funcs(const struct pl_pattern *pattern,
 		if (!found && f->qualname)
 			found = match(pattern, f, f->qualname);
 		if (found < 0)
-			return pl_fail(err, found, found == PL_ERR_NOMEM ?
-				       "out of memory" : "the search for the "
-				       "regular expression takes too long: "
-				       "make it simpler");
+			return pl_fail(
+				err, found,
+				found == PL_ERR_NOMEM
+					? "out of memory"
+					: "the search for the "
+					  "regular expression takes too long: "
+					  "make it simpler");
 		if (!found)
 			continue;
 		choice[i] |= bit;

@@ -10,12 +10,21 @@
 #include "export/places.h"
 #include "pattern.h"
 #include "store/store.h"
+#include "term.h"
 
 #include <stdint.h>
+
+/* @name of a function in @file; "{built-in method …}" as pstats prints it if it
+ * is built in.  malloc'ed, or NULL. */
+char *pl_name_shown(const char *name, const char *file);
 
 /* A function's name, with its classes when they are known; of one that is
  * built in as pstats prints it: "{built-in method …}".  malloc'ed, or NULL. */
 char *pl_func_name(const struct pl_pfunc *func);
+
+/* Print "name  file:line" into @*left columns, as pl_term_put. */
+void pl_func_put(const struct pl_term *term, const char *name,
+		 const char *file, int line, const char *cwd, size_t *left);
 
 /* Compile the argument of option @name.  PL_GO_ON, or an exit status after
  * complaining. */

@@ -11,18 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Stats' max_name_len, total_calls and so on, and its fcn_list. */
-struct view {
-	struct pl_stats stats;
-	char **names;			/* [stats.n], as they are printed */
-	size_t name_width;		/* of the widest one */
-	uint64_t total_calls, prim_calls;
-	double total_tt;
-	uint32_t *list;			/* stats, in the order of printing */
-	uint32_t n_list;
-	const struct pl_text_options *options;
-};
-
 static int no_memory(struct pl_error *err)
 {
 	return pl_fail(err, PL_ERR_NOMEM, "out of memory");
@@ -54,7 +42,7 @@ static char *std_name(const struct pl_label *label)
 }
 
 /* get_top_level_stats(): before strip_dirs, which leaves the sums alone. */
-static void add_totals(struct view *v)
+static void add_totals(struct pl_text_view *v)
 {
 	for (uint32_t i = 0; i < v->stats.n_items; i++) {
 		const struct pl_stat_figures *f = &v->stats.stats[i].f;
@@ -65,7 +53,7 @@ static void add_totals(struct view *v)
 	}
 }
 
-static size_t widest(const struct view *v, const uint32_t *list, uint32_t n)
+static size_t widest(const struct pl_text_view *v, const uint32_t *list, uint32_t n)
 {
 	size_t width = 0;
 
@@ -77,7 +65,7 @@ static size_t widest(const struct view *v, const uint32_t *list, uint32_t n)
 	return width;
 }
 
-static int name_rows(struct view *v, struct pl_error *err)
+static int name_rows(struct pl_text_view *v, struct pl_error *err)
 {
 	uint32_t n = v->stats.n;
 
@@ -96,9 +84,11 @@ static int name_rows(struct view *v, struct pl_error *err)
 	return 0;
 }
 
-static int view_init(struct view *v, const struct pl_profile *profile,
-		     const struct pl_text_options *options,
-		     struct pl_error *err)
+static void order_rows(struct pl_text_view *v);
+
+int pl_text_view_init(struct pl_text_view *v, const struct pl_profile *profile,
+		      const struct pl_text_options *options,
+		      struct pl_error *err)
 {
 	int rc;
 
@@ -110,10 +100,14 @@ static int view_init(struct view *v, const struct pl_profile *profile,
 	add_totals(v);
 	if (options->strip_dirs)
 		rc = pl_stats_strip_dirs(&v->stats, err);
-	return rc ? rc : name_rows(v, err);
+	if (!rc)
+		rc = name_rows(v, err);
+	if (!rc)
+		order_rows(v);
+	return rc;
 }
 
-static void view_release(struct view *v)
+void pl_text_view_release(struct pl_text_view *v)
 {
 	for (uint32_t i = 0; v->names && i < v->stats.n; i++)
 		free(v->names[i]);
@@ -126,7 +120,7 @@ static void view_release(struct view *v)
 
 #define THREE_WAY(a, b) (((a) > (b)) - ((a) < (b)))
 
-static int compare_field(const struct view *v, enum pl_sort_field field,
+static int compare_field(const struct pl_text_view *v, enum pl_sort_field field,
 			 uint32_t a, uint32_t b)
 {
 	const struct pl_stat *l = &v->stats.stats[a], *r = &v->stats.stats[b];
@@ -156,7 +150,7 @@ static int compare_field(const struct view *v, enum pl_sort_field field,
  * Python's sort is stable. */
 static int compare_rows(const void *left, const void *right, void *context)
 {
-	const struct view *v = context;
+	const struct pl_text_view *v = context;
 	const uint32_t a = *(const uint32_t *)left;
 	const uint32_t b = *(const uint32_t *)right;
 
@@ -173,7 +167,7 @@ static int compare_rows(const void *left, const void *right, void *context)
 	return THREE_WAY(a, b);
 }
 
-static void order_rows(struct view *v)
+static void order_rows(struct pl_text_view *v)
 {
 	if (!v->options->n_keys)
 		return;			/* reverse_order() does nothing then */
@@ -187,7 +181,7 @@ static void order_rows(struct view *v)
 	}
 }
 
-static void print_order(FILE *out, const struct view *v)
+static void print_order(FILE *out, const struct pl_text_view *v)
 {
 	const char *connector = "   Ordered by: ";
 
@@ -202,7 +196,7 @@ static void print_order(FILE *out, const struct view *v)
 
 /* --------------------------------------------------------- restrictions -- */
 
-static int keep_matching(struct view *v, const struct pl_restriction *r,
+static int keep_matching(struct pl_text_view *v, const struct pl_restriction *r,
 			 struct pl_error *err)
 {
 	uint32_t kept = 0;
@@ -251,7 +245,7 @@ static int print_restriction(FILE *out, const struct pl_restriction *r,
 }
 
 /* eval_print_amount() */
-static int restrict_rows(FILE *out, struct view *v,
+static int restrict_rows(FILE *out, struct pl_text_view *v,
 			 const struct pl_restriction *r, struct pl_error *err)
 {
 	uint32_t before = v->n_list;
@@ -280,7 +274,8 @@ static int restrict_rows(FILE *out, struct view *v,
 }
 
 /* get_print_list(): nothing is printed of a list that became empty. */
-static int select_rows(FILE *out, struct view *v, struct pl_error *err)
+int pl_text_view_select(struct pl_text_view *v, FILE *out,
+			struct pl_error *err)
 {
 	char *head = NULL;
 	size_t size;
@@ -294,7 +289,7 @@ static int select_rows(FILE *out, struct view *v, struct pl_error *err)
 		rc = restrict_rows(f, v, &v->options->restrictions[i], err);
 	if (fclose(f) && !rc)
 		rc = no_memory(err);
-	if (!rc && v->n_list) {
+	if (!rc && v->n_list && out) {
 		fwrite(head, 1, size, out);
 		putc('\n', out);
 	}
@@ -366,7 +361,7 @@ static const struct column columns[] = {
 
 #define N_COLUMNS (sizeof(columns) / sizeof(*columns))
 
-static void print_row(FILE *out, const struct view *v, uint32_t row)
+static void print_row(FILE *out, const struct pl_text_view *v, uint32_t row)
 {
 	char cell[CELL];
 
@@ -378,7 +373,7 @@ static void print_row(FILE *out, const struct view *v, uint32_t row)
 	putc('\n', out);
 }
 
-static void print_summary(FILE *out, const struct view *v)
+static void print_summary(FILE *out, const struct pl_text_view *v)
 {
 	fprintf(out, "         %" PRIu64 " function calls ", v->total_calls);
 	if (v->total_calls != v->prim_calls)
@@ -386,7 +381,7 @@ static void print_summary(FILE *out, const struct view *v)
 	fprintf(out, "in %.3f seconds\n\n", v->total_tt);
 }
 
-static void print_rows(FILE *out, const struct view *v)
+static void print_rows(FILE *out, const struct pl_text_view *v)
 {
 	for (size_t i = 0; i < N_COLUMNS; i++)
 		fprintf(out, "%*s ", columns[i].width, columns[i].title);
@@ -397,29 +392,18 @@ static void print_rows(FILE *out, const struct view *v)
 
 /* -------------------------------------------------- callers and callees -- */
 
-/* An item of the dictionary that stands right of the arrow. */
-struct call {
-	uint32_t other;			/* the caller, or the callee */
-	const struct pl_stat_figures *f;
-};
-
-/* For each row its calls: [first[row], first[row + 1]) */
-struct calls {
-	struct call *calls;
-	uint32_t *first;
-};
-
 static int compare_calls(const void *left, const void *right, void *context)
 {
-	const struct view *v = context;
-	const struct call *l = left, *r = right;
+	const struct pl_text_view *v = context;
+	const struct pl_text_call *l = left, *r = right;
 
 	return pl_label_compare(&v->stats.stats[l->other].label,
 				&v->stats.stats[r->other].label);
 }
 
 /* calc_callees(), or the callers as they are, in one form: counting sort. */
-static void group_calls(const struct view *v, struct calls *c, bool callees)
+static void group_calls(const struct pl_text_view *v, struct pl_text_calls *c,
+			bool callees)
 {
 	const struct pl_stats *s = &v->stats;
 
@@ -437,7 +421,7 @@ static void group_calls(const struct view *v, struct calls *c, bool callees)
 					c->first[row + 1]++;
 				else
 					c->calls[--c->first[row + 1]] =
-						(struct call){ other, &e->f };
+						(struct pl_text_call){ other, &e->f };
 			}
 		}
 		for (uint32_t i = 0; !round && i < s->n; i++)
@@ -448,8 +432,29 @@ static void group_calls(const struct view *v, struct calls *c, bool callees)
 	c->first[s->n] = s->n_callers;
 }
 
-static void print_call(FILE *out, const struct view *v, const struct call *call,
-		       size_t name_size, bool first)
+int pl_text_view_calls(const struct pl_text_view *v, bool callees,
+		       struct pl_text_calls *c, struct pl_error *err)
+{
+	c->calls = calloc((size_t)v->stats.n_callers + 1, sizeof(*c->calls));
+	c->first = calloc((size_t)v->stats.n + 2, sizeof(*c->first));
+	if (!c->calls || !c->first) {
+		pl_text_calls_release(c);
+		return no_memory(err);
+	}
+	group_calls(v, c, callees);
+	return 0;
+}
+
+void pl_text_calls_release(struct pl_text_calls *c)
+{
+	free(c->calls);
+	free(c->first);
+	memset(c, 0, sizeof(*c));
+}
+
+static void print_call(FILE *out, const struct pl_text_view *v,
+		       const struct pl_text_call *call, size_t name_size,
+		       bool first)
 {
 	char cell[CELL], tt[CELL], ct[CELL];
 
@@ -463,11 +468,11 @@ static void print_call(FILE *out, const struct view *v, const struct call *call,
 	putc('\n', out);
 }
 
-static void print_call_row(FILE *out, const struct view *v,
-			   const struct calls *c, uint32_t row,
+static void print_call_row(FILE *out, const struct pl_text_view *v,
+			   const struct pl_text_calls *c, uint32_t row,
 			   size_t name_size, const char *arrow)
 {
-	struct call *calls = c->calls + c->first[row];
+	struct pl_text_call *calls = c->calls + c->first[row];
 	uint32_t n = c->first[row + 1] - c->first[row];
 
 	pl_pytext_put_left(out, v->names[row], name_size);
@@ -480,22 +485,15 @@ static void print_call_row(FILE *out, const struct view *v,
 		print_call(out, v, &calls[i], name_size, !i);
 }
 
-static int print_calls(FILE *out, const struct view *v, struct pl_error *err)
+static int print_calls(FILE *out, const struct pl_text_view *v, struct pl_error *err)
 {
 	bool callees = v->options->form == PL_TEXT_CALLEES;
 	size_t name_size = v->name_width + 2;
-	struct calls c = {
-		.calls = calloc((size_t)v->stats.n_callers + 1,
-				sizeof(*c.calls)),
-		.first = calloc((size_t)v->stats.n + 2, sizeof(*c.first)),
-	};
-	int rc = 0;
+	struct pl_text_calls c;
+	int rc = pl_text_view_calls(v, callees, &c, err);
 
-	if (!c.calls || !c.first) {
-		rc = no_memory(err);
-		goto out;
-	}
-	group_calls(v, &c, callees);
+	if (rc)
+		return rc;
 	pl_pytext_put_left(out, "Function ", name_size);
 	fputs(callees ? "called...\n" : "was called by...\n", out);
 	/* pstats looks at the first dictionary of callers that has any. */
@@ -505,10 +503,8 @@ static int print_calls(FILE *out, const struct view *v, struct pl_error *err)
 	for (uint32_t i = 0; i < v->n_list; i++)
 		print_call_row(out, v, &c, v->list[i], name_size,
 			       callees ? "->" : "<-");
-out:
-	free(c.calls);
-	free(c.first);
-	return rc;
+	pl_text_calls_release(&c);
+	return 0;
 }
 
 /* ------------------------------------------------------------------------ */
@@ -517,15 +513,14 @@ int pl_pstats_text_print(FILE *out, const struct pl_profile *profile,
 			 const struct pl_text_options *options,
 			 struct pl_text_result *result, struct pl_error *err)
 {
-	struct view v;
-	int rc = view_init(&v, profile, options, err);
+	struct pl_text_view v;
+	int rc = pl_text_view_init(&v, profile, options, err);
 
 	if (rc)
 		goto out;
-	order_rows(&v);
 	if (options->form == PL_TEXT_STATS)
 		print_summary(out, &v);
-	rc = select_rows(out, &v, err);
+	rc = pl_text_view_select(&v, out, err);
 	if (rc || !v.n_list)
 		goto out;
 	if (options->form == PL_TEXT_STATS)
@@ -538,6 +533,6 @@ out:
 		result->n_printed = v.n_list;
 		result->n_all = v.stats.n_items;
 	}
-	view_release(&v);
+	pl_text_view_release(&v);
 	return rc;
 }

@@ -26,6 +26,7 @@
 #define PL_TOOLS_PSTATS_TEXT_H
 
 #include "base/err.h"
+#include "export/stats.h"
 #include "pattern.h"
 #include "sort.h"
 #include "store/store.h"
@@ -69,6 +70,45 @@ struct pl_text_options {
 struct pl_text_result {
 	uint32_t n_printed, n_all;
 };
+
+/* The rows of such a table: Stats' fcn_list, and what else it counts. */
+struct pl_text_view {
+	struct pl_stats stats;
+	char **names;			/* [stats.n], as they are printed */
+	size_t name_width;		/* of the widest one */
+	uint64_t total_calls, prim_calls;
+	double total_tt;
+	uint32_t *list;			/* stats, in the order of printing */
+	uint32_t n_list;
+	const struct pl_text_options *options;
+};
+
+/* In order; restrictions come with _select, which prints on @out (NULL:
+ * nowhere) what pstats says of them. */
+int pl_text_view_init(struct pl_text_view *view,
+		      const struct pl_profile *profile,
+		      const struct pl_text_options *options,
+		      struct pl_error *err);
+int pl_text_view_select(struct pl_text_view *view, FILE *out,
+			struct pl_error *err);
+/* Also of one whose init failed. */
+void pl_text_view_release(struct pl_text_view *view);
+
+/* An item of the dictionary that stands right of the arrow. */
+struct pl_text_call {
+	uint32_t other;			/* the caller, or the callee */
+	const struct pl_stat_figures *f;
+};
+
+/* For each row its calls: [first[row], first[row + 1]) */
+struct pl_text_calls {
+	struct pl_text_call *calls;
+	uint32_t *first;
+};
+
+int pl_text_view_calls(const struct pl_text_view *view, bool callees,
+		       struct pl_text_calls *calls, struct pl_error *err);
+void pl_text_calls_release(struct pl_text_calls *calls);
 
 /*
  * Print.  Errors of @out are left in it.  PL_ERR_NOMEM; PL_ERR_FULL when the

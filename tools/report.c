@@ -3,7 +3,10 @@
 
 #include "report.h"
 
+#include "columns.h"
 #include "pytext.h"
+#include "records.h"
+#include "term.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,11 +18,15 @@ struct args {
 	struct pl_text_options text;
 	const struct pl_sort_key **keys;
 	struct pl_restriction *restrictions;
-	struct pl_pattern **patterns;	/* those of restrictions, owned */
-	char **texts;			/* the same */
-	int64_t lines;			/* of -n, or -1 */
-	bool is_default;		/* nothing said how much to print */
-	int status;			/* of invalid expressions */
+	struct pl_pattern **patterns; /* those of restrictions, owned */
+	char **texts; /* the same */
+	struct pl_columns columns;
+	enum pl_records_format format;
+	struct pl_term term;
+	int64_t lines; /* of -n, or -1 */
+	bool is_default; /* nothing said how much to print */
+	int status; /* of invalid expressions */
+	bool pages; /* a pager, if it is a terminal */
 };
 
 static void args_release(struct args *a)
@@ -89,6 +96,16 @@ static int take_option(struct args *a, const struct pl_cmd *cmd,
 		a->text.form = PL_TEXT_CALLERS;
 	} else if (!strcmp(name, "callees")) {
 		a->text.form = PL_TEXT_CALLEES;
+	} else if (!strcmp(name, "columns")) {
+		if (pl_columns_parse(&a->columns, arg, &err))
+			rc = pl_complain(cmd, -1, "--columns=%s: %s", arg,
+					 err.text);
+	} else if (!strcmp(name, "output")) {
+		if (!pl_records_parse(arg, &a->format))
+			rc = pl_complain(cmd, -1,
+					 "--output=%s: want text, "
+					 "json or csv",
+					 arg);
 	} else {
 		rc = pl_source_option(&a->source, cmd, name, arg);
 	}
@@ -102,7 +119,7 @@ static bool is_count(const char *s, int64_t *count)
 
 	if (!*digits || digits[strspn(digits, "0123456789")])
 		return false;
-	*count = strtoll(s, NULL, 10);	/* too large: the largest */
+	*count = strtoll(s, NULL, 10); /* too large: the largest */
 	return true;
 }
 
@@ -167,6 +184,24 @@ static int take_operands(struct args *a, const struct pl_cmd *cmd, int n,
 	return rc;
 }
 
+/* pstats' table, and not one of our own? */
+static bool is_pstats(const struct args *a)
+{
+	if (a->format || a->columns.n)
+		return false;
+	return a->columns.pstats || !a->term.width;
+}
+
+/* A screen full, without head and foot. */
+static int64_t usual_lines(const struct args *a)
+{
+	if (a->format)
+		return 0;
+	if (is_pstats(a) || a->text.form != PL_TEXT_STATS)
+		return PL_REPORT_TOP;
+	return a->term.height ? (int64_t)a->term.height - 6 : PL_REPORT_TOP;
+}
+
 /* What is left open by the command line. */
 static void fill_in(struct args *a)
 {
@@ -174,9 +209,10 @@ static void fill_in(struct args *a)
 
 	if (!a->text.n_keys)
 		a->keys[a->text.n_keys++] = pl_sort_key_find("time", NULL);
+	pl_term_look(&a->term);
 	a->is_default = !a->text.n_restrictions && a->lines < 0;
 	if (a->is_default)
-		a->lines = PL_REPORT_TOP;
+		a->lines = usual_lines(a);
 	if (a->lines > 0) {
 		r->kind = PL_RESTRICT_COUNT;
 		r->count = a->lines;
@@ -191,37 +227,84 @@ static void add_notes(const struct args *a, const struct pl_cmd *cmd,
 {
 	uint32_t left_out = result->n_all - result->n_printed;
 
-	if (a->is_default && left_out)
-		printf("%u more function%s left out: -n 0 shows all\n",
-		       left_out, left_out == 1 ? " is" : "s are");
+	if (a->is_default && left_out && !a->format)
+		printf("%s%u more function%s left out: -n 0 shows all\n",
+		       is_pstats(a) ? "" : "\n", left_out,
+		       left_out == 1 ? " is" : "s are");
 	if (profile->folded)
-		pl_complain(cmd, 0, "note: run %lld came to its max_nodes: "
+		pl_complain(cmd, 0,
+			    "note: run %lld came to its max_nodes: "
 			    "ncalls and tottime are exact, cumtime of "
 			    "recursive functions may be too high",
 			    (long long)profile->run_id);
 }
 
-static int print_selected(struct args *a, const struct pl_cmd *cmd)
+static int print_columns(const struct args *a, const struct pl_profile *profile,
+			 const struct pl_process *first,
+			 struct pl_text_result *result, struct pl_error *err)
 {
-	struct pl_text_result result;
+	const struct pl_columns_view view = {
+		.profile = profile,
+		.text = &a->text,
+		.columns = &a->columns,
+		.command = first ? first->command : NULL,
+		.cwd = first ? first->cwd : NULL,
+	};
+
+	return a->format ? pl_columns_records(&view, a->format, err)
+			 : pl_columns_print(&view, &a->term, result, err);
+}
+
+static int print_loaded(const struct args *a, const struct pl_cmd *cmd,
+			struct pl_store *store,
+			const struct pl_profile *profile)
+{
+	struct pl_text_result result = { 0 };
+	struct pl_process *processes = NULL;
+	struct pl_error err;
+	size_t n = 0;
+	int rc;
+
+	if (a->pages)
+		pl_term_page();
+	if (is_pstats(a)) {
+		rc = pl_pstats_text_print(stdout, profile, &a->text, &result,
+					  &err);
+	} else {
+		rc = pl_store_processes(store, profile->run_id, &processes, &n,
+					&err);
+		if (!rc)
+			rc = print_columns(a, profile, n ? processes : NULL,
+					   &result, &err);
+		pl_processes_free(processes, n);
+	}
+	if (rc)
+		return pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);
+	add_notes(a, cmd, profile, &result);
+	return 0;
+}
+
+static int print_selected(const struct args *a, const struct pl_cmd *cmd)
+{
 	struct pl_profile profile;
 	struct pl_store *store;
 	struct pl_error err;
-	int rc = pl_source_open(&a->source, cmd, &store);
+	int rc;
 
+	if (a->status && !is_pstats(a))
+		return a->status; /* pstats alone would go on */
+	rc = pl_source_open(&a->source, cmd, &store);
 	if (rc)
 		return rc;
 	rc = pl_store_load(store, &a->source.select,
 			   a->text.form != PL_TEXT_STATS, &profile, &err);
-	pl_store_close(store);
-	if (rc)
-		return pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);
-	rc = pl_pstats_text_print(stdout, &profile, &a->text, &result, &err);
-	if (rc)
+	if (rc) {
 		rc = pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);
-	else
-		add_notes(a, cmd, &profile, &result);
-	pl_profile_release(&profile);
+	} else {
+		rc = print_loaded(a, cmd, store, &profile);
+		pl_profile_release(&profile);
+	}
+	pl_store_close(store);
 	return rc ? rc : a->status;
 }
 
@@ -250,6 +333,7 @@ int pl_report_main(const struct pl_cmd *cmd, enum pl_text_form form, int argc,
 		status = parse(&a, cmd, argc, argv);
 	if (status < 0) {
 		fill_in(&a);
+		a.pages = !a.format;
 		status = print_selected(&a, cmd);
 	}
 	args_release(&a);
@@ -278,14 +362,15 @@ void pl_report_more_help(FILE *f)
 
 		fprintf(f, "  %-12s %s%s%s%s\n", key->name, key->title,
 			key->number ? " (also: " : "",
-			key->number ? key->number : "",
-			key->number ? ")" : "");
+			key->number ? key->number : "", key->number ? ")" : "");
 	}
 	fputs("\nRESTRICTION, applied in turn, as pstats does:\n"
 	      "  20           the first 20 functions\n"
 	      "  .1           the first tenth\n"
 	      "  json         those whose \"file:line(name)\" matches this "
 	      "regular expression\n\n"
-	      "Without a RESTRICTION or -n: the first " , f);
-	fprintf(f, "%d.\n", PL_REPORT_TOP);
+	      "Without a RESTRICTION or -n: the first ",
+	      f);
+	fprintf(f, "%d, on a terminal a screen full.\n", PL_REPORT_TOP);
+	pl_columns_help(f);
 }

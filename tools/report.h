@@ -19,6 +19,9 @@
 	{ "lines", 'n', "N", "print N functions at most, 0 for all" },        \
 	{ "reverse", 'r', NULL, "in reverse order" },                         \
 	{ "strip-dirs", 0, NULL, "file names without their folders" },        \
+	{ "columns", 0, "COLUMNS",                                            \
+	  "which; unless on a terminal, pstats' table" },                     \
+	{ "output", 'o', "FORMAT", "text, json or csv" },                     \
 	PL_SOURCE_OPTIONS
 
 /* End of --help: sort keys and restrictions. */

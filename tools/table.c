@@ -45,20 +45,40 @@ static size_t width_of(const struct pl_table *t, size_t column)
 	return width;
 }
 
+/* @left: columns of the terminal that are still free in the line. */
 static void print_cell(const struct pl_table *t, size_t column, size_t width,
-		       const char *text, FILE *f)
+		       const char *text, const struct pl_term *term,
+		       size_t *left)
 {
 	bool last = column + 1 == t->n_columns;
 
-	if (t->columns[column].is_right)
-		pl_pytext_put_right(f, text, width);
+	if (!column)
+		*left = term->width;
+	if (last && !t->columns[column].is_right)
+		pl_term_put(term, stdout, text, left);
+	else if (t->columns[column].is_right)
+		pl_pytext_put_right(stdout, text, width);
 	else
-		pl_pytext_put_left(f, text, last ? 0 : width);
-	fputs(last ? "\n" : "  ", f);
+		pl_pytext_put_left(stdout, text, width);
+	fputs(last ? "\n" : "  ", stdout);
+	*left -= *left < width + 2 ? *left : width + 2;
 }
 
-int pl_table_print(const struct pl_table *t, FILE *f)
+static void print_titles(const struct pl_table *t, const size_t *widths,
+			 const struct pl_term *term)
 {
+	size_t left;
+
+	fputs(pl_term_color(term, PL_BOLD), stdout);
+	for (size_t c = 0; c < t->n_columns; c++)
+		print_cell(t, c, widths[c], t->columns[c].title, term, &left);
+	fputs(pl_term_color(term, PL_PLAIN), stdout);
+}
+
+int pl_table_print(const struct pl_table *t, const struct pl_term *term)
+{
+	size_t left;
+
 	size_t *widths;
 
 	if (!t->n_cells)
@@ -68,13 +88,12 @@ int pl_table_print(const struct pl_table *t, FILE *f)
 		free(widths);
 		return PL_ERR_NOMEM;
 	}
-	for (size_t c = 0; c < t->n_columns; c++) {
+	for (size_t c = 0; c < t->n_columns; c++)
 		widths[c] = width_of(t, c);
-		print_cell(t, c, widths[c], t->columns[c].title, f);
-	}
+	print_titles(t, widths, term);
 	for (size_t i = 0; i < t->n_cells; i++)
 		print_cell(t, i % t->n_columns, widths[i % t->n_columns],
-			   t->cells[i], f);
+			   t->cells[i], term, &left);
 	free(widths);
 	return 0;
 }

@@ -5,6 +5,8 @@
 #ifndef PL_TOOLS_TABLE_H
 #define PL_TOOLS_TABLE_H
 
+#include "term.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -27,9 +29,9 @@ struct pl_table {
 void pl_table_add(struct pl_table *t, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Titles and rows; nothing when there are no rows.  0, or PL_ERR_NOMEM when a
- * cell is missing. */
-int pl_table_print(const struct pl_table *t, FILE *f);
+/* Titles and rows on standard output, cut to @term; nothing when there are no
+ * rows.  0, or PL_ERR_NOMEM when a cell is missing. */
+int pl_table_print(const struct pl_table *t, const struct pl_term *term);
 
 void pl_table_release(struct pl_table *t);
 

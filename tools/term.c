@@ -19,6 +19,7 @@
 #include <wchar.h>
 
 #define LEAST_WIDTH 40
+#define LEAST_HEIGHT 10
 
 static pid_t pager;
 
@@ -29,23 +30,22 @@ static bool is_set(const char *name)
 	return value && *value;
 }
 
-static size_t find_width(void)
+/* As the environment has it, else as the terminal does. */
+static size_t find_size(const char *name, size_t seen, long usual, long least)
 {
-	const char *columns = getenv("COLUMNS");
-	struct winsize size;
-	long n = columns ? strtol(columns, NULL, 10) : 0;
+	const char *said = getenv(name);
+	long n = said ? strtol(said, NULL, 10) : 0;
 
-	if (n <= 0 && !ioctl(STDOUT_FILENO, TIOCGWINSZ, &size))
-		n = size.ws_col;
 	if (n <= 0)
-		n = 80;
-	return n < LEAST_WIDTH ? LEAST_WIDTH : (size_t)n;
+		n = seen ? (long)seen : usual;
+	return (size_t)(n < least ? least : n);
 }
 
 void pl_term_look(struct pl_term *term)
 {
 	const char *name = getenv("TERM");
 	bool is_terminal = isatty(STDOUT_FILENO);
+	struct winsize size = { 0 };
 
 	memset(term, 0, sizeof(*term));
 	/* Nothing else of the locale is wanted, numbers least of all. */
@@ -53,7 +53,9 @@ void pl_term_look(struct pl_term *term)
 	term->utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 	if (!is_terminal)
 		return;
-	term->width = find_width();
+	ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
+	term->width = find_size("COLUMNS", size.ws_col, 80, LEAST_WIDTH);
+	term->height = find_size("LINES", size.ws_row, 24, LEAST_HEIGHT);
 	term->color = name && strcmp(name, "dumb") && !is_set("NO_COLOR");
 }
 
@@ -131,12 +133,35 @@ void pl_term_page(void)
 const char *pl_term_color(const struct pl_term *term, enum pl_color color)
 {
 	static const char *const words[] = {
-		[PL_PLAIN] = "\033[0m", [PL_DIM] = "\033[2m",
-		[PL_BOLD] = "\033[1m", [PL_RED] = "\033[31m",
+		[PL_PLAIN] = "\033[0m",	 [PL_DIM] = "\033[2m",
+		[PL_BOLD] = "\033[1m",	 [PL_RED] = "\033[31m",
 		[PL_GREEN] = "\033[32m", [PL_YELLOW] = "\033[33m",
 	};
 
 	return term->color ? words[color] : "";
+}
+
+enum pl_color pl_heat(double percent)
+{
+	return percent >= 50   ? PL_RED
+	       : percent >= 10 ? PL_YELLOW
+	       : percent < 1   ? PL_DIM
+			       : PL_PLAIN;
+}
+
+const struct pl_unit *pl_unit_for(double ns)
+{
+	static const struct pl_unit units[] = {
+		{ "s", 1e9 },
+		{ "ms", 1e6 },
+		{ "us", 1e3 },
+		{ "ns", 1 },
+	};
+	size_t i = 0;
+
+	while (i < 3 && ns < units[i].ns)
+		i++;
+	return &units[i];
 }
 
 /* Columns of a terminal; a character that would move its cursor is shown as

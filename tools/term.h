@@ -18,6 +18,7 @@
 
 struct pl_term {
 	size_t width;			/* columns; 0: not to be cut */
+	size_t height;			/* lines; 0: it is no terminal */
 	bool color;
 	bool utf8;			/* lines and dots can be drawn */
 };
@@ -33,6 +34,18 @@ enum pl_color { PL_PLAIN, PL_DIM, PL_BOLD, PL_RED, PL_GREEN, PL_YELLOW };
 
 /* The words that switch to a colour, "" without colours. */
 const char *pl_term_color(const struct pl_term *term, enum pl_color color);
+
+/* The more of the whole, the more colour; @percent of it. */
+enum pl_color pl_heat(double percent);
+
+/* What times are printed in. */
+struct pl_unit {
+	const char *name;
+	double ns;			/* in one */
+};
+
+/* The largest one that leaves no 0 before the point of @ns. */
+const struct pl_unit *pl_unit_for(double ns);
 
 /* Print the beginning of @text (wtf8.h) that fits into @*left columns, with a
  * dot in place of what does not, and take from @*left what it took. */

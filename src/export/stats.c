@@ -15,6 +15,14 @@ static void add_figures(struct pl_stat_figures *target,
 	target->cc = source->cc + target->cc;
 	target->tt = source->tt + target->tt;
 	target->ct = source->ct + target->ct;
+	target->resumes += source->resumes;
+	target->self_ns += source->self_ns;
+	target->cum_ns += source->cum_ns;
+	if (source->min_ns >= 0 &&
+	    (target->min_ns < 0 || source->min_ns < target->min_ns))
+		target->min_ns = source->min_ns;
+	if (source->max_ns > target->max_ns)
+		target->max_ns = source->max_ns;
 }
 
 /* -------------------------------------------------- from one to another -- */
@@ -149,10 +157,12 @@ static void merge_members(struct regroup *g, uint32_t k)
 	for (uint32_t m = g->start[k]; m < g->start[k + 1]; m++) {
 		const struct pl_stat *s = &g->from->stats[g->members[m]];
 
-		if (m == g->start[k])
+		if (m == g->start[k]) {
 			to->f = s->f;
-		else
+			to->qualname = s->qualname;
+		} else {
 			add_figures(&to->f, &s->f);
+		}
 		to->is_item |= s->is_item;
 		add_callers(g, to, relabel_callers(g, s));
 	}
@@ -194,6 +204,11 @@ static struct pl_stat_figures seconds(const struct pl_figures *f)
 		.cc = f->primitive,
 		.tt = (double)f->self_ns * 1e-9,
 		.ct = (double)f->cum_ns * 1e-9,
+		.resumes = f->resumes,
+		.self_ns = f->self_ns,
+		.cum_ns = f->cum_ns,
+		.min_ns = f->min_ns,
+		.max_ns = f->min_ns < 0 ? -1 : f->max_ns,
 	};
 }
 
@@ -235,6 +250,7 @@ static void copy_funcs(struct pl_stats *stats, const struct pl_profile *p,
 			place[i] = stats->n;
 			stats->stats[stats->n++] = (struct pl_stat){
 				.label = { f->file, f->name, f->line },
+				.qualname = f->qualname,
 				.is_item = is_item,
 				.f = seconds(&f->f),
 			};

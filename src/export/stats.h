@@ -26,10 +26,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* pstats' four figures; times in seconds. */
+/* pstats' four figures, times in seconds; and ours, which pstats does not
+ * have. */
 struct pl_stat_figures {
 	uint64_t nc, cc;		/* all calls, primitive calls */
 	double tt, ct;
+	uint64_t resumes;		/* of nc */
+	int64_t self_ns, cum_ns;	/* tt and ct */
+	int64_t min_ns, max_ns;		/* -1: none has ended */
 };
 
 /* One item of a callers dictionary. */
@@ -41,6 +45,7 @@ struct pl_stat_caller {
 /* One item of the dictionary; or, behind those, what is but a caller. */
 struct pl_stat {
 	struct pl_label label;
+	const char *qualname;		/* of the first that has the label */
 	bool is_item;
 	struct pl_stat_figures f;
 	uint32_t first_caller, n_callers; /* in pl_stats.callers */

@@ -36,6 +36,7 @@ from pathlib import Path
 
 import pythons
 import runner
+import terminal
 
 HERE = Path(__file__).resolve().parent
 SOURCE = HERE.parent.parent
@@ -197,6 +198,14 @@ class Case(unittest.TestCase):
     def tool(self, *args, **kwargs):
         """proflite @args"""
         return self.command([TOOL, *args], **kwargs)
+
+    def on_terminal(self, *args, env=None, **kwargs):
+        """What `proflite @args` prints on a terminal, without a pager."""
+        env = self.environment({"TERM": "xterm", "PAGER": "", **(env or {})})
+        text, status = terminal.run([TOOL, *args], env=env, cwd=self.tmp,
+                                    **kwargs)
+        self.assertEqual(status, 0, text)
+        return text
 
     def report(self, *args, db=None, **kwargs):
         """What `proflite report @args DB` prints."""

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: MIT */
+#include <config.h>
+
+#include "columns.h"
+
+#include "names.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind { COUNT, CALLS, TIME, PER_CALL, PERCENT };
+
+/* Of what the usual columns are: of functions, of callers and callees. */
+enum { NEVER = 0, OF_FUNCS = 1, OF_CALLS = 2, ALWAYS = 3 };
+
+/* @of: what a percentage is a part of. */
+struct pl_column {
+	const char *name; /* as said, and in records */
+	const char *title; /* on a terminal; a unit follows it */
+	enum kind kind;
+	int usual; /* on a terminal, when none is said */
+	double (*value)(const struct pl_stat_figures *f,
+			const struct pl_stat_figures *of);
+	const char *help;
+};
+
+#define VALUE(name, expression)                                                \
+	static double name(const struct pl_stat_figures *f,                    \
+			   const struct pl_stat_figures *of)                   \
+	{                                                                      \
+		(void)of;                                                      \
+		return expression;                                             \
+	}
+
+static double part(double of, double all)
+{
+	return all > 0 ? 100 * of / all : 0;
+}
+
+/* No activation has ended: no number. */
+static double or_nan(int64_t ns)
+{
+	return ns < 0 ? NAN : (double)ns;
+}
+
+static double per(int64_t ns, uint64_t n)
+{
+	return n ? (double)ns / (double)n : NAN;
+}
+
+VALUE(get_percent, part((double)f->self_ns, (double)of->self_ns))
+VALUE(get_self, (double)f->self_ns)
+VALUE(get_per_call, per(f->self_ns, f->nc))
+VALUE(get_cum_percent, part((double)f->cum_ns, (double)of->cum_ns))
+VALUE(get_cum, (double)f->cum_ns)
+VALUE(get_mean, per(f->cum_ns, f->cc))
+VALUE(get_min, or_nan(f->min_ns))
+VALUE(get_max, or_nan(f->max_ns))
+VALUE(get_calls, (double)f->nc)
+VALUE(get_primitive, (double)f->cc)
+VALUE(get_resumes, (double)f->resumes)
+
+static const struct pl_column table[] = {
+	{ "cumpercent", "total", PERCENT, OF_CALLS, get_cum_percent,
+	 "share of all time, with callees" },
+	{ "percent", "self", PERCENT, OF_FUNCS, get_percent,
+	 "share of all internal time" },
+	{ "tottime", "self", TIME, ALWAYS, get_self,
+	 "internal time: without callees" },
+	{ "percall", "self/call", PER_CALL, NEVER, get_per_call,
+	 "tottime of a call" },
+	{ "cumtime", "total", TIME, ALWAYS, get_cum,
+	 "cumulative time: with callees" },
+	{ "mean", "mean", PER_CALL, NEVER, get_mean,
+	 "cumtime of a call that is not recursive" },
+	{ "min", "min", PER_CALL, NEVER, get_min,
+	 "the shortest time from a call, or resume, to its end" },
+	{ "max", "max", PER_CALL, NEVER, get_max, "the longest one" },
+	{ "ncalls", "calls", CALLS, ALWAYS, get_calls,
+	 "calls/those not recursive, if these are fewer" },
+	{ "primcalls", "primitive", COUNT, NEVER, get_primitive,
+	 "calls that are not recursive" },
+	{ "resumes", "resumes", COUNT, NEVER, get_resumes,
+	 "those of ncalls that go on with a generator or coroutine" },
+};
+
+#define N_TABLE (sizeof(table) / sizeof(*table))
+
+static const struct pl_column *find(const char *name, size_t n)
+{
+	for (size_t i = 0; i < N_TABLE; i++)
+		if (strlen(table[i].name) == n &&
+		    !memcmp(table[i].name, name, n))
+			return &table[i];
+	return NULL;
+}
+
+static int unknown(const char *name, size_t n, struct pl_error *err)
+{
+	char names[200] = "";
+
+	for (size_t i = 0; i < N_TABLE; i++) {
+		strcat(names, table[i].name);
+		strcat(names, ", ");
+	}
+	return pl_fail(err, PL_ERR_ARG,
+		       "unknown column \"%.*s\": want some of "
+		       "%sor all, or pstats",
+		       (int)n, name, names);
+}
+
+int pl_columns_parse(struct pl_columns *c, const char *arg,
+		     struct pl_error *err)
+{
+	size_t n;
+
+	memset(c, 0, sizeof(*c));
+	c->pstats = !strcmp(arg, "pstats");
+	if (c->pstats)
+		return 0;
+	for (size_t i = 0; !strcmp(arg, "all") && i < N_TABLE; i++)
+		c->list[c->n++] = &table[i];
+	if (c->n)
+		return 0;
+	for (;; arg += n + 1) {
+		const struct pl_column *column;
+
+		n = strcspn(arg, ",");
+		column = find(arg, n);
+		if (!column)
+			return unknown(arg, n, err);
+		if (c->n == PL_COLUMNS_MOST)
+			return pl_fail(err, PL_ERR_ARG, "%d columns at most",
+				       PL_COLUMNS_MOST);
+		c->list[c->n++] = column;
+		if (!arg[n])
+			return 0;
+	}
+}
+
+void pl_columns_help(FILE *f)
+{
+	fputs("\nCOLUMNS: \"pstats\", \"all\", or some of these, with commas "
+	      "between them:\n",
+	      f);
+	for (size_t i = 0; i < N_TABLE; i++)
+		fprintf(f, "  %-12s %s\n", table[i].name, table[i].help);
+}
+
+/* Those that are shown: what was said, or else all, or the usual. */
+static struct pl_columns chosen(const struct pl_columns *said, bool all,
+				enum pl_text_form form)
+{
+	int of = form == PL_TEXT_STATS ? OF_FUNCS : OF_CALLS;
+	struct pl_columns c = *said;
+
+	for (size_t i = 0; !said->n && i < N_TABLE; i++)
+		if (all || table[i].usual & of)
+			c.list[c.n++] = &table[i];
+	return c;
+}
+
+/* ------------------------------------------------------------- the rows -- */
+
+struct rows {
+	struct pl_text_view view;
+	struct pl_text_calls calls; /* of callers and callees */
+	struct pl_stat_figures all; /* the whole run */
+	const struct pl_columns_view *how;
+	struct pl_columns columns;
+	bool has_calls;
+};
+
+static int rows_init(struct rows *r, const struct pl_columns_view *how,
+		     bool all_columns, struct pl_error *err)
+{
+	const struct pl_text_options *text = how->text;
+	int rc;
+
+	memset(r, 0, sizeof(*r));
+	r->how = how;
+	r->columns = chosen(how->columns, all_columns, text->form);
+	r->has_calls = text->form != PL_TEXT_STATS;
+	rc = pl_text_view_init(&r->view, how->profile, text, err);
+	if (!rc)
+		rc = pl_text_view_select(&r->view, NULL, err);
+	if (!rc && r->has_calls)
+		rc = pl_text_view_calls(&r->view, text->form == PL_TEXT_CALLEES,
+					&r->calls, err);
+	for (uint32_t i = 0; !rc && i < r->view.stats.n_items; i++)
+		r->all.self_ns += r->view.stats.stats[i].f.self_ns;
+	r->all.cum_ns = r->all.self_ns; /* of all threads together */
+	return rc;
+}
+
+static void rows_release(struct rows *r)
+{
+	pl_text_calls_release(&r->calls);
+	pl_text_view_release(&r->view);
+}
+
+static uint32_t n_calls(const struct rows *r, uint32_t row)
+{
+	return r->calls.first[row + 1] - r->calls.first[row];
+}
+
+/* The call that takes longest first. */
+static int compare_calls(const void *left, const void *right, void *context)
+{
+	const struct pl_text_call *l = left, *r = right;
+	const struct pl_text_view *v = context;
+
+	if (l->f->cum_ns != r->f->cum_ns)
+		return l->f->cum_ns > r->f->cum_ns ? -1 : 1;
+	return pl_label_compare(&v->stats.stats[l->other].label,
+				&v->stats.stats[r->other].label);
+}
+
+static const struct pl_text_call *calls_of(const struct rows *r, uint32_t row)
+{
+	struct pl_text_call *calls = r->calls.calls + r->calls.first[row];
+
+	qsort_r(calls, n_calls(r, row), sizeof(*calls), compare_calls,
+		(void *)&r->view);
+	return calls;
+}
+
+static const char *name_of(const struct pl_stat *s)
+{
+	return s->qualname ? s->qualname : s->label.name;
+}
+
+/* ------------------------------------------------------------------ text -- */
+
+#define CELL_WIDTH 10
+#define CALLS_WIDTH 13
+
+struct text {
+	const struct rows *rows;
+	const struct pl_term *term;
+	const struct pl_unit *units[PL_COLUMNS_MOST];
+};
+
+static bool is_time(const struct pl_column *c)
+{
+	return c->kind == TIME || c->kind == PER_CALL;
+}
+
+static int width_of(const struct pl_column *c)
+{
+	return c->kind == CALLS	    ? CALLS_WIDTH
+	       : c->kind == PERCENT ? 6
+				    : CELL_WIDTH;
+}
+
+static void note_largest(const struct text *t, const struct pl_stat_figures *f,
+			 double largest[PL_COLUMNS_MOST])
+{
+	const struct pl_columns *c = &t->rows->columns;
+
+	for (size_t i = 0; i < c->n; i++) {
+		double value = c->list[i]->value(f, f);
+
+		if (is_time(c->list[i]) && value > largest[i])
+			largest[i] = value;
+	}
+}
+
+/* One unit a column, or numbers could not be compared at a glance. */
+static void choose_units(struct text *t)
+{
+	const struct pl_text_view *v = &t->rows->view;
+	double largest[PL_COLUMNS_MOST] = { 0 };
+
+	for (uint32_t i = 0; i < v->n_list; i++) {
+		uint32_t row = v->list[i];
+
+		if (!t->rows->has_calls) {
+			note_largest(t, &v->stats.stats[row].f, largest);
+			continue;
+		}
+		for (uint32_t k = 0; k < n_calls(t->rows, row); k++)
+			note_largest(t, calls_of(t->rows, row)[k].f, largest);
+	}
+	/* Single calls differ more than sums: a finer unit, and more digits. */
+	for (size_t i = 0; i < t->rows->columns.n; i++)
+		t->units[i] =
+			pl_unit_for(t->rows->columns.list[i]->kind == PER_CALL
+					    ? largest[i] / 1000
+					    : largest[i]);
+}
+
+static void put_head(const struct text *t)
+{
+	const struct pl_columns_view *how = t->rows->how;
+	const struct pl_unit *unit = pl_unit_for((double)t->rows->all.self_ns);
+	char line[400];
+	size_t left = t->term->width;
+
+	snprintf(line, sizeof(line),
+		 "run %" PRId64 ", %.3f %s in %" PRIu64 " calls%s%s",
+		 how->profile->run_id, (double)t->rows->all.self_ns / unit->ns,
+		 unit->name, t->rows->view.total_calls,
+		 how->command ? ": " : "", how->command ? how->command : "");
+	pl_term_put(t->term, stdout, line, &left);
+	fputs("\n\n", stdout);
+}
+
+static void put_titles(const struct text *t)
+{
+	static const char *const last[] = {
+		[PL_TEXT_STATS] = "function",
+		[PL_TEXT_CALLERS] = "called by",
+		[PL_TEXT_CALLEES] = "calls",
+	};
+	const struct pl_columns *c = &t->rows->columns;
+
+	fputs(pl_term_color(t->term, PL_BOLD), stdout);
+	for (size_t i = 0; i < c->n; i++) {
+		const struct pl_column *column = c->list[i];
+		char title[32];
+
+		snprintf(title, sizeof(title), "%s%s%s", column->title,
+			 is_time(column) ? " " : "",
+			 is_time(column) ? t->units[i]->name : "");
+		printf("%*s ", width_of(column), title);
+	}
+	printf(" %s%s\n", last[t->rows->how->text->form],
+	       pl_term_color(t->term, PL_PLAIN));
+}
+
+static void put_cell(const struct text *t, size_t i,
+		     const struct pl_stat_figures *f,
+		     const struct pl_stat_figures *of)
+{
+	const struct pl_column *c = t->rows->columns.list[i];
+	double value = c->value(f, of);
+	int width = width_of(c);
+	char cell[48] = "";
+
+	if (c->kind == PERCENT) {
+		printf("%s%*.1f%%%s ", pl_term_color(t->term, pl_heat(value)),
+		       width - 1, value, pl_term_color(t->term, PL_PLAIN));
+		return;
+	}
+	if (is_time(c) && !isnan(value))
+		snprintf(cell, sizeof(cell), "%.3f", value / t->units[i]->ns);
+	else if (c->kind == CALLS && f->nc != f->cc)
+		snprintf(cell, sizeof(cell), "%" PRIu64 "/%" PRIu64, f->nc,
+			 f->cc);
+	else if (!is_time(c))
+		snprintf(cell, sizeof(cell), "%.0f", value);
+	printf("%*s ", width, cell);
+}
+
+static void put_row(const struct text *t, const struct pl_stat *s,
+		    const struct pl_stat_figures *f,
+		    const struct pl_stat_figures *of)
+{
+	size_t used = 1, left;
+
+	for (size_t i = 0; i < t->rows->columns.n; i++) {
+		put_cell(t, i, f, of);
+		used += (size_t)width_of(t->rows->columns.list[i]) + 1;
+	}
+	putchar(' ');
+	left = t->term->width > used + 16 ? t->term->width - used : 16;
+	pl_func_put(t->term, name_of(s), s->label.file, s->label.line,
+		    t->rows->how->cwd, &left);
+	putchar('\n');
+}
+
+static void put_group(const struct text *t, uint32_t row)
+{
+	const struct pl_text_view *v = &t->rows->view;
+	const struct pl_stat *s = &v->stats.stats[row];
+	const struct pl_text_call *calls = calls_of(t->rows, row);
+	size_t left = t->term->width;
+
+	fputs(pl_term_color(t->term, PL_BOLD), stdout);
+	pl_func_put(t->term, name_of(s), s->label.file, s->label.line,
+		    t->rows->how->cwd, &left);
+	printf("%s\n", pl_term_color(t->term, PL_PLAIN));
+	for (uint32_t i = 0; i < n_calls(t->rows, row); i++)
+		put_row(t, &v->stats.stats[calls[i].other], calls[i].f, &s->f);
+	if (!n_calls(t->rows, row))
+		puts("  none");
+	putchar('\n');
+}
+
+int pl_columns_print(const struct pl_columns_view *how,
+		     const struct pl_term *term, struct pl_text_result *result,
+		     struct pl_error *err)
+{
+	struct rows r;
+	struct text t = {.rows = &r, .term = term};
+	int rc = rows_init(&r, how, false, err);
+
+	if (rc)
+		goto out;
+	choose_units(&t);
+	put_head(&t);
+	if (r.view.n_list)
+		put_titles(&t);
+	for (uint32_t i = 0; i < r.view.n_list; i++) {
+		const struct pl_stat *s = &r.view.stats.stats[r.view.list[i]];
+
+		if (r.has_calls)
+			put_group(&t, r.view.list[i]);
+		else
+			put_row(&t, s, &s->f, &r.all);
+	}
+	result->n_printed = r.view.n_list;
+	result->n_all = r.view.stats.n_items;
+out:
+	rows_release(&r);
+	return rc;
+}
+
+/* --------------------------------------------------------------- records -- */
+
+static void put_label(struct pl_records *to, const struct pl_stat *s)
+{
+	char *name = pl_name_shown(name_of(s), s->label.file);
+
+	pl_records_text(to, name);
+	free(name);
+	pl_records_text(to, s->label.file);
+	pl_records_int(to, s->label.line);
+}
+
+static void put_values(struct pl_records *to, const struct rows *r,
+		       const struct pl_stat_figures *f,
+		       const struct pl_stat_figures *of)
+{
+	for (size_t i = 0; i < r->columns.n; i++) {
+		const struct pl_column *c = r->columns.list[i];
+		double value = c->value(f, of);
+
+		if (value == rint(value) && c->kind != PERCENT)
+			pl_records_int(to, (int64_t)value);
+		else
+			pl_records_real(to, value);
+	}
+}
+
+/* Names of the columns: times in records are nanoseconds and say so. */
+static void name_columns(const struct rows *r, char (*names)[24],
+			 const char **columns)
+{
+	static const char *const ends[][3] = {
+		[PL_TEXT_CALLERS] = { "caller", "caller_filename",
+				     "caller_line" },
+		[PL_TEXT_CALLEES] = { "callee", "callee_filename",
+				     "callee_line" },
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->columns.n; i++) {
+		const struct pl_column *c = r->columns.list[i];
+		const char *name = c->value == get_self	 ? "self"
+				   : c->value == get_cum ? "total"
+							 : c->name;
+
+		snprintf(names[i], sizeof(*names), "%s%s", name,
+			 is_time(c) ? "_ns" : "");
+		columns[n++] = names[i];
+	}
+	columns[n++] = "function";
+	columns[n++] = "filename";
+	columns[n++] = "line";
+	for (size_t i = 0; r->has_calls && i < 3; i++)
+		columns[n++] = ends[r->how->text->form][i];
+	columns[n] = NULL;
+}
+
+static void put_records(struct pl_records *to, const struct rows *r)
+{
+	const struct pl_stat *stats = r->view.stats.stats;
+
+	for (uint32_t i = 0; i < r->view.n_list; i++) {
+		uint32_t row = r->view.list[i];
+		const struct pl_stat *s = &stats[row];
+		const struct pl_text_call *calls;
+
+		if (!r->has_calls) {
+			put_values(to, r, &s->f, &r->all);
+			put_label(to, s);
+			continue;
+		}
+		calls = calls_of(r, row);
+		for (uint32_t k = 0; k < n_calls(r, row); k++) {
+			put_values(to, r, calls[k].f, &s->f);
+			put_label(to, s);
+			put_label(to, &stats[calls[k].other]);
+		}
+	}
+}
+
+int pl_columns_records(const struct pl_columns_view *how,
+		       enum pl_records_format format, struct pl_error *err)
+{
+	const char *columns[PL_COLUMNS_MOST + 7];
+	char names[PL_COLUMNS_MOST][24];
+	struct pl_records to;
+	struct rows r;
+	int rc = rows_init(&r, how, true, err);
+
+	if (!rc) {
+		name_columns(&r, names, columns);
+		pl_records_begin(&to, stdout, format, columns);
+		put_records(&to, &r);
+		pl_records_end(&to);
+	}
+	rows_release(&r);
+	return rc;
+}

@@ -12,6 +12,7 @@
  *	                                      first code of a host start
  *	                                      PyInterpreterState_Clear  finish
  *	_exit, quick_exit, exec*  ──────────► nets under it
+ *	pthread_setspecific       ──────────► a thread of C begins with Python
  *
  * Everything is found with dlsym.  errno is the host's: saved and restored.
  */
@@ -23,6 +24,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -46,6 +48,7 @@ static struct engine {
 	void (*interpreter_starts)(void);
 	void (*interpreter_ends)(void);
 	void (*limits)(void);
+	void (*thread_keeps)(unsigned int key, const void *value);
 	int (*stop)(char *msg, size_t size);
 	int (*save)(const char *db, char *msg, size_t size);
 } engine;
@@ -134,6 +137,7 @@ static bool load_engine(void)
 		{ "proflite_engine_interpreter_ends",
 		  &engine.interpreter_ends },
 		{ "proflite_engine_limits", &engine.limits },
+		{ "proflite_engine_thread_keeps", &engine.thread_keeps },
 		{ "proflite_engine_stop", &engine.stop },
 		{ "proflite_engine_save", &engine.save },
 	};
@@ -589,6 +593,24 @@ PROFLITE_API int fexecve(int fd, char *const argv[], char *const envp[])
 	around_exec(1);
 	rc = real(fd, argv, envp);
 	around_exec(0);
+	return rc;
+}
+
+/*
+ * Nothing tells of a thread state that a library in C asks for, in a thread of
+ * its own; but the interpreter keeps it where the thread finds it again.
+ */
+PROFLITE_API int pthread_setspecific(pthread_key_t key, const void *value)
+{
+	static int (*real)(pthread_key_t, const void *);
+	int rc, saved = errno;
+
+	if (!real)
+		*(void **)&real = next_symbol("pthread_setspecific");
+	rc = real(key, value);
+	if (started && !dead && value && engine.thread_keeps)
+		engine.thread_keeps(key, value);
+	errno = saved;
 	return rc;
 }
 

@@ -256,6 +256,7 @@ EXPORT void proflite_engine_exec(int begin);
 EXPORT void proflite_engine_interpreter_starts(void);
 EXPORT void proflite_engine_interpreter_ends(void);
 EXPORT void proflite_engine_limits(void);
+EXPORT void proflite_engine_thread_keeps(unsigned int key, const void *value);
 EXPORT int proflite_engine_stop(char *msg, size_t size);
 EXPORT int proflite_engine_save(const char *db, char *msg, size_t size);
 
@@ -363,6 +364,12 @@ void proflite_engine_interpreter_ends(void)
 void proflite_engine_limits(void)
 {
 	pl_session_trim_all();
+}
+
+/* pthread_setspecific() was called, by whomever. */
+void proflite_engine_thread_keeps(unsigned int key, const void *value)
+{
+	pl_probe_thread_keeps(key, value);
 }
 
 int proflite_engine_stop(char *msg, size_t size)

@@ -358,6 +358,12 @@ int pl_probe_join_interpreter(struct pl_error *err)
 	return back_end()->attach(true, n_c_calls > 0, NULL, err);
 }
 
+void pl_probe_thread_keeps(unsigned int key, const void *value)
+{
+	if (back_end()->thread_keeps)
+		back_end()->thread_keeps(key, value);
+}
+
 void pl_probe_forget(void)
 {
 	n_sessions = n_all_threads = n_c_calls = 0;

@@ -40,6 +40,8 @@ struct pl_probe_ops {
 	void (*detach)(bool all_threads, PyObject *owner);
 	/* The interpreter is going away: forget its objects. */
 	void (*forget)(void);
+	/* See pl_probe_thread_keeps; may be NULL. */
+	void (*thread_keeps)(unsigned int key, const void *value);
 };
 
 extern const struct pl_probe_ops pl_probe_monitoring;
@@ -71,6 +73,13 @@ void pl_probe_dispose(struct pl_session *s);
 /* The current interpreter, a new one, joins the process-wide session. */
 int pl_probe_join_interpreter(struct pl_error *err);
 void pl_probe_forget(void);
+
+/*
+ * The calling thread keeps @value under the pthread key @key.  If it is a
+ * thread state that Python has just made, events of it are wanted.  Needs no
+ * GIL: the thread has none yet.
+ */
+void pl_probe_thread_keeps(unsigned int key, const void *value);
 
 /* First sight of a callable in a recorder: name it, make its node.  Keep the
  * pending exception.  Never NULL. */

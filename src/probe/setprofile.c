@@ -6,7 +6,9 @@
  * one that exists, and on a new one as soon as the call that made it returns:
  * _thread.start_new_thread gives the new thread its state before it starts it
  * and does not release the GIL, so the creator's C_RETURN event comes before
- * the new thread's first instruction.
+ * the new thread's first instruction.  No event tells of a state that is made
+ * by a call from C, or for a thread of C; under the preload we see the thread
+ * put it away, before it waits for the GIL.
  *
  * A hook that no session needs any longer takes itself off at its next event:
  * what is on another thread may by then be somebody else's.
@@ -24,6 +26,7 @@
 
 #include "core/recorder_inline.h"
 
+#include <pthread.h>
 #include <string.h>
 
 /* PyMethodDefs after whose return there is a new thread state. */
@@ -42,6 +45,18 @@ static __thread struct {
 
 /* c_profilefunc in PyThreadState, by words; c_profileobj is two further. */
 static size_t func_word;
+
+/* What says that there is a hook: in 3.9 an int in the word before it; from
+ * 3.10 on that word points to it, and in 3.11 it is a byte. */
+static void set_tracing(PyThreadState *ts)
+{
+	void **word = (void **)ts + func_word - 1;
+
+	if (pl_py.version == 0x030b)
+		*(uint8_t *)*word = 255;
+	else
+		*(int *)(pl_py.version == 0x0309 ? word : *word) = 1;
+}
 
 /* Where it lies differs from version to version: set that of a thread state
  * which no thread uses, and look. */
@@ -134,6 +149,46 @@ static void install_everywhere(void)
 			pl_py.set_profile_thread(ts, on_event, NULL);
 	PyErr_Clear();
 	PyErr_Restore(type, value, traceback);
+}
+
+/* Where the interpreter keeps a thread's state for it. */
+static pthread_key_t state_key;
+static bool have_state_key;
+
+/* The thread's state, where we have seen it. */
+static __thread PyThreadState *own_state;
+
+static void find_state_key(void)
+{
+	own_state = PyGILState_GetThisThreadState();
+	for (pthread_key_t key = 0; own_state && key < 1024; key++) {
+		if (pthread_getspecific(key) != own_state)
+			continue;
+		state_key = key;
+		have_state_key = true;
+		return;
+	}
+}
+
+/*
+ * The state is new, and nobody but its thread, which is just here, knows it: so
+ * the hook is written into it, as what Python has for that wants the GIL.  A
+ * forked child may get another key for its one thread.
+ */
+static void thread_keeps(unsigned int key, const void *value)
+{
+	PyThreadState *ts = (PyThreadState *)value;
+
+	if (!have_state_key || !func_word ||
+	    !__atomic_load_n(&all_threads_on, __ATOMIC_RELAXED))
+		return;
+	if (ts == own_state && pthread_getspecific(state_key) != ts)
+		state_key = key;
+	if (key != state_key || hook_func(ts))
+		return;
+	own_state = ts;
+	((pl_tracefunc *)ts)[func_word] = on_event;
+	set_tracing(ts);
 }
 
 /* The call of what is about to change the hook; its end goes to the new one. */
@@ -420,6 +475,8 @@ static int attach(bool all_threads, bool c_calls, PyObject *owner,
 		find_func_word();
 	take_hook(owner);
 	if (all_threads) {
+		if (!have_state_key)
+			find_state_key();
 		find_thread_starters();
 		all_threads_on = true;
 		install_everywhere();
@@ -446,4 +503,5 @@ const struct pl_probe_ops pl_probe_setprofile = {
 	.attach = attach,
 	.detach = detach,
 	.forget = forget,
+	.thread_keeps = thread_keeps,
 };

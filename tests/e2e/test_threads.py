@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Every thread has a tree of its own, with every call of it."""
 
+import os
+
 import trees
 from harness import Case
 
@@ -199,11 +201,60 @@ class Threads(Case):
                 assert not c.pthread_join(t, None)
             """)
         self.record([app])
-        # Before 3.12 a hook belongs to a thread's state, and nothing tells of
-        # a state that C makes.
-        self.assertEqual(self.rows(OF_THREADS, "leaf"),
-                         [(None, 2, 2)] * 3 if self.py.version >= (3, 12)
-                         else [])
+        self.assertEqual(self.rows(OF_THREADS, "leaf"), [(None, 2, 2)] * 3)
+        self.assertEqual(self.rows(OF_THREADS, "callback"), [(None, 1, 1)] * 3)
+
+    def test_library_in_c_that_calls_again_and_again(self):
+        """A thread of C that has a new thread state for each of its calls; and
+        one that is started in a forked child."""
+        app = self.script("""
+            import ctypes, os
+
+            def leaf():
+                pass
+
+            @ctypes.CFUNCTYPE(None)
+            def callback():
+                leaf()
+
+            helper = ctypes.CDLL(os.environ["HELPER"])
+            def run(n):
+                assert not helper.call_from_a_thread(callback, n)
+            run(10)
+            pid = os.fork()
+            if not pid:
+                run(4)
+                os._exit(0)
+            os.waitpid(pid, 0)
+            run(1)
+            """)
+        source = self.script("""
+            #include <pthread.h>
+            struct job { void (*call)(void); int n; };
+            static void *work(void *p)
+            {
+                struct job *j = p;
+                for (int i = 0; i < j->n; i++)
+                    j->call();
+                return 0;
+            }
+            int call_from_a_thread(void (*call)(void), int n)
+            {
+                struct job j = { call, n };
+                pthread_t t;
+                return pthread_create(&t, 0, work, &j) || pthread_join(t, 0);
+            }
+            """, "helper.c")
+        library = self.tmp / "helper.so"
+        self.command([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-pthread",
+                      "-o", library, source])
+        self.record([app], env={"HELPER": library})
+        self.assertEqual(self.rows(
+            "select p.forked, s.calls from processes p "
+            "join threads t on t.process_id = p.id "
+            "join function_stats s on s.thread_id = t.id "
+            "join functions f on f.id = s.function_id where f.name = 'leaf' "
+            "order by 1, 2"), [(0, 1), (0, 10), (1, 4)])
 
     def test_started_by_a_call_from_c(self):
         app = self.script("""
@@ -229,10 +280,8 @@ class Threads(Case):
                                          args[1:])))
             """)
         self.record([app])
-        # Before 3.12 no event tells of a call from C.
         self.assertEqual(self.value(
-            "select ncalls from pstats where function = 'leaf'"),
-            6 if self.py.version >= (3, 12) else 2)
+            "select ncalls from pstats where function = 'leaf'"), 6)
 
     def test_started_while_they_run(self):
         app = self.script("""

@@ -762,16 +762,16 @@ static void profiler_dealloc(PyObject *self)
 static PyMethodDef profiler_methods[] = {
 	{ "enable", (PyCFunction)(void (*)(void))profiler_enable,
 	  METH_VARARGS | METH_KEYWORDS,
-	  "enable(subcalls=True, builtins=True)\n\nStart collecting profiling "
+	  "enable($self, /, subcalls=True, builtins=True)\n--\n\nStart collecting profiling "
 	  "information.\n\nsubcalls: also record, for each function, "
 	  "statistics by its callers.\nbuiltins: also record the time spent in built-in "
 	  "functions." },
 	{ "disable", profiler_disable, METH_NOARGS,
-	  "disable()\n\nStop collecting profiling information." },
+	  "disable($self, /)\n--\n\nStop collecting profiling information." },
 	{ "clear", profiler_clear, METH_NOARGS,
-	  "clear()\n\nClear all profiling information collected so far." },
+	  "clear($self, /)\n--\n\nClear all profiling information collected so far." },
 	{ "getstats", profiler_getstats, METH_NOARGS,
-	  "getstats() -> list of profiler_entry objects\n\n"
+	  "getstats($self, /)\n--\n\nA list of profiler_entry objects.\n\n"
 	  "profiler_entry: code (a code object, or a str for C functions),\n"
 	  "callcount, reccallcount, totaltime, inlinetime (seconds), calls "
 	  "(None or\na list of profiler_subentry: the same of one callee)." },
@@ -783,7 +783,8 @@ static PyMethodDef profiler_methods[] = {
 
 static PyType_Slot profiler_slots[] = {
 	{ Py_tp_doc, "Profiler(timer=None, timeunit=0.0, subcalls=True, "
-		     "builtins=True, *, threads=False, all_calls=False)" },
+		     "builtins=True, *, threads=False, all_calls=False)\n"
+		     "--\n\nBuild a profile of the calls made." },
 	{ Py_tp_init, (void *)profiler_init },
 	{ Py_tp_new, (void *)PyType_GenericNew },
 	{ Py_tp_dealloc, (void *)profiler_dealloc },

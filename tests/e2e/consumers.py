@@ -5,7 +5,8 @@ tests/consumers/install DIR installs them; they are looked for on the PATH, and
 in DIR if PL_CONSUMERS names it, else in build/consumers.  A test of one that is
 not there is skipped and says its name; with PL_CONSUMERS_REQUIRED=1, as in
 continuous integration, it fails, but for go's, which is large.  The variable
-may also be a word: then only those fail whose names begin with it.
+may also be a list of words, with commas: then only those fail whose names begin
+with one.
 """
 
 import os
@@ -27,6 +28,8 @@ PLACES = {
     "python with jsonschema": [FOLDER / "venv/bin/python"],
     "speedscope": [FOLDER / "node_modules/speedscope"],
     "pprof-format": [FOLDER / "node_modules/pprof-format"],
+    "python with coverage": [FOLDER / "venv/bin/python"],
+    "coverage": [FOLDER / "coverage"],
     "numpy for 3.13": [FOLDER / "numpy-3.13"],
     "numpy for 3.14": [FOLDER / "numpy-3.14"],
     "go": ["/usr/local/go/bin/go", "/usr/lib/go/bin/go"],
@@ -48,8 +51,8 @@ def find(name):
 
 def required(name):
     which = os.environ.get("PL_CONSUMERS_REQUIRED", "")
-    return name not in OPTIONAL and bool(which) and (
-        which == "1" or name.startswith(which))
+    words = tuple(word for word in which.split(",") if word)
+    return name not in OPTIONAL and (which == "1" or name.startswith(words))
 
 
 def need(case, name):

@@ -278,6 +278,72 @@ class Api(Case):
                 assert line in proflite.label(e.code)[1:], e
             """)
 
+    def test_signatures(self):
+        """Every name of cProfile, with cProfile's parameters; what is more is
+        by keyword only."""
+        self.check("""
+            import inspect
+
+            def signature(f):
+                try:
+                    found = inspect.signature(f)
+                except ValueError:          # of C, in older versions
+                    return None
+                return str(found.replace(parameters=[
+                    p for name, p in found.parameters.items()
+                    if name not in ("threads", "all_calls")]))
+
+            assert set(cProfile.__all__) <= set(proflite.__all__)
+            names = [n for n in ("run", "runctx", "Profile", "label", "main")
+                     if hasattr(cProfile, n)]
+            pairs = [(getattr(cProfile, n), getattr(proflite, n))
+                     for n in names]
+            methods = [n for n in dir(cProfile.Profile)
+                       if not n.startswith("_")] + ["__enter__", "__exit__"]
+            assert len(methods) > 12
+            pairs += [(getattr(cProfile.Profile, n),
+                       getattr(proflite.Profile, n)) for n in methods]
+            for theirs, ours in pairs:
+                expected = signature(theirs)
+                assert expected in (None, signature(ours)), (
+                    ours, expected, signature(ours))
+                assert ours.__doc__ or not theirs.__doc__, ours
+            assert repr(proflite.Profile()).startswith("<proflite.Profile ")
+            for bad in [(1, 2)], [None], [b"x"]:
+                for f in cProfile, proflite:
+                    try:
+                        getattr(f, "label", proflite.label)(*bad)
+                    except AttributeError:
+                        pass
+                    else:
+                        raise AssertionError(bad)
+            """)
+
+    def test_shapes_of_entries(self):
+        self.check("""
+            a, b = counting()
+            for p in a, b:
+                assert not hasattr(p, "stats")
+                p.runcall(work)
+            entries = [sorted(p.getstats(), key=lambda e: label(e.code))
+                       for p in (a, b)]
+            for one, two in zip(*entries):
+                pairs = [(one, two)]
+                pairs += zip(*(sorted(e.calls or (), key=repr)
+                               for e in (one, two)))
+                for x, y in pairs:
+                    assert isinstance(y, tuple)
+                    x_shown, y_shown = (         # those come in any order
+                        repr(e).split(", calls=[")[0] for e in (x, y))
+                    assert x_shown == y_shown, (x, y)
+                    assert repr(type(x)) == repr(type(y))
+                    for name in dir(x):
+                        value = getattr(y, name)
+                        if name.startswith("n_") or name == "__match_args__":
+                            assert value == getattr(x, name), name
+            assert repr(entries[1][0]).startswith("_lsprof.profiler_entry(code=")
+            """)
+
     def test_twice_the_same(self):
         """Whatever is found out about the clock's rate in the meantime."""
         self.check("""

@@ -58,6 +58,15 @@ class Command(Case):
         self.assertIn("Ordered by: cumulative time", self.python(
             ["-m", "proflite", "sub dir/app.py"]).stdout)
 
+    def test_namespace(self):
+        """A script finds the names that it finds without a profiler, but for
+        what only the interpreter's own loader makes."""
+        app = self.script("print(*sorted(k for k in dict(globals())))")
+        plain = self.python([app]).stdout.split()
+        done = self.python(["-m", "proflite", app])
+        self.assertEqual(done.stdout.splitlines()[0].split(),
+                         [n for n in plain if n != "__annotations__"])
+
     def test_same_as_cprofile(self):
         """The printed profile, where the rows do not differ by design: the
         script does not look at itself."""

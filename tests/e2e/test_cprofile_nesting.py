@@ -2,7 +2,8 @@
 """Several profiles at once: nested, in several threads, beside cProfile, a
 debugger or coverage, and within a recording of the whole process."""
 
-from harness import PACKAGE, Case, since
+import consumers
+from harness import LIBRARY, PACKAGE, Case, once, since
 
 COMMON = """
     import cProfile, itertools, sys, threading
@@ -488,6 +489,125 @@ class Beside(Several):
             p.disable()
             assert counts(p)["leaf"][0] == 1, counts(p)
             """)
+
+
+class RealTools(Several):
+    """coverage.py and pdb say the same with us as without, and our figures are
+    what they are without them."""
+
+    TEXT = """
+        import threading
+
+        def odd(n):
+            if n % 2:
+                return leaf()
+            return 0
+
+        def some(n):
+            return sum(odd(i) for i in range(n))
+
+        def never():
+            return 1
+
+        p, q = counting(threads=True), counting()
+        some(2)
+        with p:
+            some(5)
+            t = threading.Thread(target=some, args=(4,))
+            t.start()
+            t.join()
+        q.runcall(some, 3)
+        of_some = {k: v[0] for k, v in counts(p).items()
+                   if k in ("some", "odd", "leaf")}
+        assert of_some == {"some": 2, "odd": 9, "leaf": 4}, of_some
+        assert counts(q)["odd"] == (3, 3)
+        """
+    CALLS = [("leaf", 6), ("odd", 14), ("some", 4)]
+
+    def coverage(self, python, path, *environments):
+        """The report of coverage.py, which is the same under each of @environments
+        on top of @path."""
+        app = self.prepare(self.TEXT)
+        reports = []
+        for env in environments:
+            for words in (["run", app], ["report", "-m", "--include=app.py"]):
+                done = self.command([python, "-m", "coverage", *words],
+                                    {"PYTHONPATH": path, **env})
+                self.assertEqual(done.stderr, "")
+                env = {}
+            reports.append(done.stdout)
+        self.assertRegex(reports[0], r"\napp\.py +\d+ +\d+ +8\d% +[\d, -]+\n")
+        for report in reports:
+            self.assertEqual(report, reports[0])
+
+    def recorded(self, name):
+        return {"LD_PRELOAD": LIBRARY,
+                "PROFLITE_OPTIONS": "out=%s" % (self.tmp / name)}
+
+    def check_recorded(self, name):
+        self.assertEqual(self.rows(
+            "select function, ncalls from pstats where filename = ? and "
+            "function in ('leaf', 'odd', 'some') order by function",
+            str(self.tmp / "app.py"), db=self.tmp / name), self.CALLS)
+
+    def test_coverage(self):
+        folder = consumers.need(self, "coverage")
+        self.coverage(self.py.path, "%s:%s" % (PACKAGE, folder),
+                      {"COVERAGE_CORE": "pytrace"},
+                      {"COVERAGE_CORE": "pytrace", **self.recorded("a.db")})
+        self.check_recorded("a.db")
+
+    @since(3, 12)
+    def test_coverage_by_monitoring(self):
+        folder = consumers.need(self, "coverage")
+        self.coverage(self.py.path, "%s:%s" % (PACKAGE, folder),
+                      {"COVERAGE_CORE": "sysmon"},
+                      {"COVERAGE_CORE": "sysmon", **self.recorded("a.db")})
+        self.check_recorded("a.db")
+
+    @once
+    def test_coverage_in_c(self):
+        """Under the Python that has the consumers."""
+        python = consumers.need(self, "python with coverage")
+        self.coverage(python, PACKAGE, {"COVERAGE_CORE": "ctrace"},
+                      {"COVERAGE_CORE": "ctrace", **self.recorded("a.db")})
+        self.check_recorded("a.db")
+
+    def test_pdb(self):
+        """Breakpoints, steps and returns, inside of what is profiled."""
+        app = self.prepare(self.TEXT)
+        said = []
+        for env in {}, self.recorded("a.db"):
+            said.append(self.python(
+                ["-m", "pdb", app], env=env, input="break odd\ncontinue\n"
+                "where\nstep\nnext\nreturn\nclear 1\ncontinue\nquit\n"))
+        self.assertEqual(said[0].stdout, said[1].stdout)
+        self.assertIn("done\n", said[0].stdout)
+        self.assertIn("-> if n % 2:", said[0].stdout)
+        self.assertEqual(said[1].stderr, said[0].stderr)
+        self.check_recorded("a.db")
+
+    def test_breakpoint(self):
+        app = self.prepare("""
+            def stops():
+                breakpoint()
+                work()
+
+            p = counting()
+            p.runcall(stops)
+            found = counts(p)               # with those of pdb's own
+            assert [found[k] for k in ("stops", "work", "fact", "leaf")] == [
+                (1, 1), (1, 1), (4, 1), (1, 1)], found
+            """)
+        for env in {}, self.recorded("a.db"):
+            done = self.python([app], env=env, input="next\nstep\nstep\n"
+                               "return\nup\nlocals()\ncontinue\n")
+            self.assertIn("done\n", done.stdout)
+            self.assertIn("-> work()", done.stdout)
+            self.assertEqual(done.stderr, "")
+        self.assertEqual(self.value("select ncalls from pstats where "
+                                    "function = 'fact'",
+                                    db=self.tmp / "a.db"), 4)
 
 
 class Within(Several):

@@ -52,6 +52,8 @@ def _new_main(filename):
     module.__dict__.update(__spec__=None, __package__=None)
     if filename is not None:
         module.__file__ = filename
+        if sys.version_info < (3, 15):
+            module.__cached__ = None
     return module.__dict__
 
 

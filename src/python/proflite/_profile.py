@@ -15,10 +15,7 @@ def label(code):
 
 
 class Profile(_proflite.Profiler):
-    """Profile(timer=None, timeunit=0.0, subcalls=True, builtins=True, *,
-    threads=False, all_calls=False)
-
-    Builds a profile of the calls made while it is enabled, by the thread that
+    """Builds a profile of the calls made while it is enabled, by the thread that
     enables it, or by all with threads=True.
 
     timer: a function that returns the time, in seconds, or in integers of
@@ -29,6 +26,8 @@ class Profile(_proflite.Profiler):
         functools.partial, numpy's ufuncs, methods of extension types.  Needs
         Python 3.12.
     """
+
+    __module__ = "proflite"     # where it is imported from
 
     def print_stats(self, sort=-1):
         """Print the profile as pstats does; sort by one key, or a tuple."""

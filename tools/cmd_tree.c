@@ -387,7 +387,8 @@ static void put_name(struct text *t, const struct view *v, uint32_t func,
 	f = &p->funcs[func];
 	name = pl_func_name(f);
 	if (name)
-		pl_func_put(&t->term, name, f->file, f->line, cwd, left);
+		pl_func_write(&t->term, stdout, name, f->file, f->line, cwd,
+			      left);
 	free(name);
 }
 

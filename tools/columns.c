@@ -367,8 +367,8 @@ static void put_row(const struct text *t, const struct pl_stat *s,
 	}
 	putchar(' ');
 	left = t->term->width > used + 16 ? t->term->width - used : 16;
-	pl_func_put(t->term, name_of(s), s->label.file, s->label.line,
-		    t->rows->how->cwd, &left);
+	pl_func_write(t->term, stdout, name_of(s), s->label.file,
+		      s->label.line, t->rows->how->cwd, &left);
 	putchar('\n');
 }
 
@@ -380,8 +380,8 @@ static void put_group(const struct text *t, uint32_t row)
 	size_t left = t->term->width;
 
 	fputs(pl_term_color(t->term, PL_BOLD), stdout);
-	pl_func_put(t->term, name_of(s), s->label.file, s->label.line,
-		    t->rows->how->cwd, &left);
+	pl_func_write(t->term, stdout, name_of(s), s->label.file,
+		      s->label.line, t->rows->how->cwd, &left);
 	printf("%s\n", pl_term_color(t->term, PL_PLAIN));
 	for (uint32_t i = 0; i < n_calls(t->rows, row); i++)
 		put_row(t, &v->stats.stats[calls[i].other], calls[i].f, &s->f);

@@ -6,6 +6,7 @@ tools_sources = \
 	%reldir%/cmd_diff.c \
 	%reldir%/cmd_export.c \
 	%reldir%/cmd_import.c \
+	%reldir%/cmd_live.c \
 	%reldir%/cmd_merge.c \
 	%reldir%/cmd_record.c \
 	%reldir%/cmd_report.c \
@@ -20,6 +21,10 @@ tools_sources = \
 	%reldir%/gate.h \
 	%reldir%/launch.c \
 	%reldir%/launch.h \
+	%reldir%/live_sample.c \
+	%reldir%/live_sample.h \
+	%reldir%/live_view.c \
+	%reldir%/live_view.h \
 	%reldir%/names.c \
 	%reldir%/names.h \
 	%reldir%/opts.c \
@@ -51,9 +56,9 @@ tools_sources = \
 noinst_LTLIBRARIES += libpltools.la
 libpltools_la_SOURCES = $(tools_sources)
 libpltools_la_CPPFLAGS = $(AM_CPPFLAGS) -DPL_LIBDIR='"$(libdir)"'
-libpltools_la_CFLAGS = $(AM_CFLAGS) $(PCRE2_CFLAGS)
+libpltools_la_CFLAGS = $(AM_CFLAGS) $(PCRE2_CFLAGS) $(NCURSES_CFLAGS)
 
 bin_PROGRAMS += proflite
 proflite_SOURCES = %reldir%/main.c
 proflite_LDADD = libpltools.la libplexport.la libplstore.la libplcore.la \
-	$(SQLITE_LIBS) $(PCRE2_LIBS) $(export_LIBS)
+	$(SQLITE_LIBS) $(PCRE2_LIBS) $(NCURSES_LIBS) $(export_LIBS)

@@ -32,20 +32,20 @@ char *pl_func_name(const struct pl_pfunc *f)
 		       : pl_name_shown(f->name, f->file);
 }
 
-void pl_func_put(const struct pl_term *term, const char *name, const char *file,
-		 int line, const char *cwd, size_t *left)
+void pl_func_write(const struct pl_term *term, FILE *f, const char *name,
+		   const char *file, int line, const char *cwd, size_t *left)
 {
 	char *text = pl_name_shown(name, file), *place;
 
 	if (text)
-		pl_term_put(term, stdout, text, left);
+		pl_term_put(term, f, text, left);
 	free(text);
 	if (!strcmp(file, "~") ||
 	    asprintf(&place, "  %s:%d", pl_short_file(file, cwd), line) < 0)
 		return;
-	fputs(pl_term_color(term, PL_DIM), stdout);
-	pl_term_put(term, stdout, place, left);
-	fputs(pl_term_color(term, PL_PLAIN), stdout);
+	fputs(pl_term_color(term, PL_DIM), f);
+	pl_term_put(term, f, place, left);
+	fputs(pl_term_color(term, PL_PLAIN), f);
 	free(place);
 }
 

@@ -22,9 +22,9 @@ char *pl_name_shown(const char *name, const char *file);
  * built in as pstats prints it: "{built-in method …}".  malloc'ed, or NULL. */
 char *pl_func_name(const struct pl_pfunc *func);
 
-/* Print "name  file:line" into @*left columns, as pl_term_put. */
-void pl_func_put(const struct pl_term *term, const char *name,
-		 const char *file, int line, const char *cwd, size_t *left);
+/* Write "name  file:line" into @*left columns, as pl_term_put. */
+void pl_func_write(const struct pl_term *term, FILE *f, const char *name,
+		   const char *file, int line, const char *cwd, size_t *left);
 
 /* Compile the argument of option @name.  PL_GO_ON, or an exit status after
  * complaining. */

@@ -269,6 +269,20 @@ static void find_latest(struct pl_recfile *rf)
 	}
 }
 
+void pl_recfile_until_now(struct pl_recfile *rf)
+{
+	const struct pl_rec_header *h = &rf->header;
+	struct pl_sync now;
+
+	if (h->clock != PL_CLOCK_WALL ||
+	    (h->tick_source != PL_TICK_NS &&
+	     h->tick_source != PL_HAVE_COUNTER))
+		return;
+	pl_clock_sync(&now, PL_CLOCK_WALL, h->tick_source);
+	if (now.ticks > rf->latest_ticks)
+		rf->latest_ticks = now.ticks;
+}
+
 int64_t pl_recfile_ns(const struct pl_recfile *rf, uint64_t ticks)
 {
 	double ns;
@@ -408,6 +422,26 @@ const struct pl_recorder *pl_recfile_recorder(const struct pl_recfile *rf,
 	r = cell_at(rf, id);
 	/* Its own number is the last thing a new recorder is given. */
 	return r->self == id ? r : NULL;
+}
+
+const struct pl_frame *pl_recfile_frames(const struct pl_recfile *rf,
+					 const struct pl_recorder *r,
+					 size_t *n)
+{
+	const uint8_t *first = rf->base + (size_t)r->stack_cell * PL_CELL;
+	uint64_t used = r->sp - r->stack;
+	size_t last;
+
+	*n = used / sizeof(struct pl_frame);
+	if (used % sizeof(struct pl_frame) || !*n || *n > r->stack_frames)
+		return NULL;
+	last = (size_t)r->stack_cell * PL_CELL + used - 1;
+	for (size_t p = (size_t)r->stack_cell * PL_CELL / PL_PAGE;
+	     p <= last / PL_PAGE; p++)
+		if (p >= rf->n_pages ||
+		    (rf->page_kind[p] & ~PL_PAGE_HEAD) != PL_CHUNK_STACK)
+			return NULL;
+	return (const struct pl_frame *)first;
 }
 
 const struct pl_func *pl_recfile_func(const struct pl_recfile *rf, uint32_t id)

@@ -72,6 +72,11 @@ const struct pl_node *pl_recfile_node(const struct pl_recfile *rf, uint32_t id);
 const struct pl_func *pl_recfile_func(const struct pl_recfile *rf, uint32_t id);
 const struct pl_recorder *pl_recfile_recorder(const struct pl_recfile *rf,
 					      uint32_t id);
+/* Frame 0 of a recorder's shadow stack, and how many there are; NULL when it
+ * was caught between two stacks. */
+const struct pl_frame *pl_recfile_frames(const struct pl_recfile *rf,
+					 const struct pl_recorder *r,
+					 size_t *n);
 /* Dense index of a function, below n_func_slots, or UINT32_MAX. */
 uint32_t pl_recfile_func_index(const struct pl_recfile *rf, uint32_t id);
 
@@ -79,6 +84,10 @@ uint32_t pl_recfile_func_index(const struct pl_recfile *rf, uint32_t id);
  * id.  @len may be NULL (text such as argv holds NUL bytes). */
 const char *pl_recfile_str(const struct pl_recfile *rf, uint32_t id,
 			   size_t *len);
+
+/* What the recording of a living process does not say: that time went on since
+ * its last event. */
+void pl_recfile_until_now(struct pl_recfile *rf);
 
 /* A duration, and an instant on CLOCK_REALTIME, in nanoseconds. */
 int64_t pl_recfile_ns(const struct pl_recfile *rf, uint64_t ticks);

@@ -206,27 +206,6 @@ static uint64_t last_instant(const struct loader *l)
 	return r->latest;
 }
 
-/* Frame 0 of the shadow stack, and how many there are; NULL when the recorder
- * was caught between two stacks. */
-static const struct pl_frame *find_frames(const struct loader *l, size_t *n)
-{
-	const struct pl_recorder *r = l->r;
-	const uint8_t *first = l->rf->base + (size_t)r->stack_cell * PL_CELL;
-	uint64_t used = r->sp - r->stack;
-	size_t last;
-
-	*n = used / sizeof(struct pl_frame);
-	if (used % sizeof(struct pl_frame) || !*n || *n > r->stack_frames)
-		return NULL;
-	last = (size_t)r->stack_cell * PL_CELL + used - 1;
-	for (size_t p = (size_t)r->stack_cell * PL_CELL / PL_PAGE;
-	     p <= last / PL_PAGE; p++)
-		if (p >= l->rf->n_pages ||
-		    (l->rf->page_kind[p] & ~PL_PAGE_HEAD) != PL_CHUNK_STACK)
-			return NULL;
-	return (const struct pl_frame *)first;
-}
-
 /*
  * A frame's t0 is the last thing written when a call begins.  One that is
  * earlier than its caller's is what an older frame left there: killed between
@@ -240,7 +219,7 @@ static void add_open_calls(struct loader *l)
 
 	if (l->r->flags & PL_RECORDER_ENDED)
 		return;
-	frames = find_frames(l, &n);
+	frames = pl_recfile_frames(l->rf, l->r, &n);
 	for (size_t i = 1; frames && i < n; i++) {
 		uint32_t cell = frames[i].node;
 		uint64_t t0 = frames[i].t0;
@@ -357,7 +336,9 @@ static void leave_out_open_calls(struct loader *l)
 	const struct pl_frame *frames;
 	size_t n;
 
-	frames = l->r->flags & PL_RECORDER_ENDED ? NULL : find_frames(l, &n);
+	if (l->r->flags & PL_RECORDER_ENDED)
+		return;
+	frames = pl_recfile_frames(l->rf, l->r, &n);
 	for (size_t i = 1; frames && i < n; i++) {
 		uint32_t cell = frames[i].node;
 		uint32_t at = cell < l->n_cells ? l->index[cell] : 0;

@@ -4,6 +4,7 @@ EXTRA_DIST += \
 	%reldir%/cprofile.md \
 	%reldir%/design.md \
 	%reldir%/hacking.md \
+	%reldir%/performance.md \
 	%reldir%/queries.md \
 	%reldir%/schema.md
 

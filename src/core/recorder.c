@@ -197,9 +197,9 @@ static void make_table(struct pl_recorder *r, struct pl_node *parent)
 struct pl_node *pl_child_slow(struct pl_recorder *r, uint64_t key)
 {
 	struct pl_node *cur = (struct pl_node *)r->cur;
-	uint32_t id = cur->last;
+	struct pl_node *first = pl_node_at(r, cur->last), *n = first;
 
-	if (!id)
+	if (!cur->last)
 		return NULL;
 	if (cur->table) {
 		struct pl_child_table *t = &priv_of(r)->tables[cur->table];
@@ -212,15 +212,13 @@ struct pl_node *pl_child_slow(struct pl_recorder *r, uint64_t key)
 	}
 	/* From the one hit last onward: a loop that calls f, g, h in turn
 	 * finds each at the first step. */
-	for (id = pl_node_at(r, id)->next; id != cur->last;
-	     id = pl_node_at(r, id)->next) {
-		struct pl_node *n = pl_node_at(r, id);
-
+	do {
+		n = pl_node_at(r, n->next);
 		if (n->key == key) {
-			cur->last = id;
+			cur->last = pl_node_id(r, n);
 			return n;
 		}
-	}
+	} while (n != first);
 	return NULL;
 }
 

@@ -107,4 +107,50 @@ static inline void pl_leave(struct pl_recorder *r, uint64_t key,
 		pl_leave_slow(r, key, now, flags);
 }
 
+/*
+ * The short path: enter and leave for a recorder that reads the counter
+ * (struct pl_tls.only).  False, and nothing has been done, when what is asked
+ * for is not what is expected: a first sight, a full stack, a leave that does
+ * not match.  Kept free of calls, so that a callback that ends in a tail call
+ * of the long path saves no register.
+ */
+static inline bool pl_enter_short(struct pl_recorder *r, uint64_t key,
+				  int resumed, uint32_t flags)
+{
+	struct pl_node *cur = (struct pl_node *)r->cur;
+	struct pl_frame *f = (struct pl_frame *)r->sp;
+	uint32_t id = cur->last;
+	struct pl_node *n = pl_node_at(r, id);
+
+	if (pl_unlikely(n->key != key)) {
+		/* A loop that calls f, g, h in turn. */
+		if (!id)
+			return false;
+		id = n->next;
+		n = pl_node_at(r, id);
+		if (n->key != key)
+			return false;
+		cur->last = id;
+	}
+	if (pl_unlikely(r->sp == r->limit))
+		return false;
+	(&n->calls)[resumed]++;
+	f->node = id;
+	f->flags = flags;
+	r->cur = (uint64_t)(uintptr_t)n;
+	r->sp = (uint64_t)(uintptr_t)(f + 1);
+	f->t0 = r->latest = pl_counter();
+	return true;
+}
+
+static inline bool pl_leave_short(struct pl_recorder *r, uint64_t key)
+{
+	struct pl_node *n = (struct pl_node *)r->cur;
+
+	if (pl_unlikely(n->key != key))
+		return false;
+	pl_pop(r, n, pl_counter());
+	return true;
+}
+
 #endif

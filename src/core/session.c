@@ -82,6 +82,9 @@ static void rebuild(struct pl_tls *tls)
 			tls->first = p->r;
 		}
 	}
+	tls->only = tls->first && !tls->first->more &&
+		    !(tls->first->clock | tls->first->ticks_ns) ?
+			    tls->first : NULL;
 }
 
 static void reborn(struct pl_session *s, struct pl_tls *tls);
@@ -116,7 +119,7 @@ static void thread_ends(void *arg)
 			p->attached = false;
 		}
 	}
-	tls->first = NULL;
+	tls->first = tls->only = NULL;
 	tls->registered = false;
 	pthread_mutex_unlock(&registry_lock);
 }

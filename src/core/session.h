@@ -73,6 +73,8 @@ struct pl_tls {
 	uint32_t epoch;
 	bool registered;		/* its end will be told */
 	struct pl_recorder *first;	/* chained by ->more */
+	struct pl_recorder *only;	/* the first, if there is no other and
+					 * it reads the counter; or NULL */
 };
 
 extern __thread struct pl_tls pl_tls
@@ -92,6 +94,21 @@ static inline struct pl_recorder *pl_tls_first(void)
 			     0))
 		pl_tls_sync(tls);
 	return tls->first;
+}
+
+/*
+ * The calling thread's one recorder, when nothing stands in the way of the
+ * short path; NULL when pl_tls_first() is to be asked.
+ */
+static inline struct pl_recorder *pl_tls_only(void)
+{
+	struct pl_tls *tls = &pl_tls;
+
+	if (__builtin_expect(tls->epoch != __atomic_load_n(&pl_epoch,
+							   __ATOMIC_RELAXED),
+			     0))
+		return NULL;
+	return tls->only;
 }
 
 /*

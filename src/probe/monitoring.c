@@ -85,7 +85,10 @@ static struct pl_node *first_sight_of_code(struct pl_recorder *r,
 	return n;
 }
 
-static inline void enter_code(PyObject *const *args, int resumed)
+/* Each callback has a short path, see recorder_inline.h, and a long one. */
+#define LONG_PATH static __attribute__((noinline, cold)) PyObject *
+
+LONG_PATH enter_code_long(PyObject *const *args, int resumed)
 {
 	uint64_t key = (uint64_t)(uintptr_t)args[0];
 
@@ -97,32 +100,64 @@ static inline void enter_code(PyObject *const *args, int resumed)
 			n = first_sight_of_code(r, args[0], args[1], resumed);
 		pl_push(r, n, resumed, 0);
 	}
+	return Py_None;
+}
+
+/* Neither the child hit last nor the one behind it. */
+static __attribute__((noinline)) PyObject *
+enter_other_code(struct pl_recorder *r, PyObject *const *args, int resumed)
+{
+	struct pl_node *n = pl_child_slow(r, (uint64_t)(uintptr_t)args[0]);
+
+	if (pl_unlikely(!n))
+		n = first_sight_of_code(r, args[0], args[1], resumed);
+	pl_push(r, n, resumed, 0);
+	return Py_None;
+}
+
+static inline PyObject *enter_code(PyObject *const *args, int resumed)
+{
+	struct pl_recorder *r = pl_tls_only();
+
+	if (pl_unlikely(!r))
+		return enter_code_long(args, resumed);
+	if (pl_likely(pl_enter_short(r, (uint64_t)(uintptr_t)args[0], resumed,
+				     0)))
+		return Py_None;
+	return enter_other_code(r, args, resumed);
 }
 
 static PyObject *on_start(PyObject *self, PyObject *const *args, size_t n,
 			  PyObject *kw)
 {
 	(void)self, (void)n, (void)kw;
-	enter_code(args, 0);
-	return Py_None;
+	return enter_code(args, 0);
 }
 
 static PyObject *on_resume(PyObject *self, PyObject *const *args, size_t n,
 			   PyObject *kw)
 {
 	(void)self, (void)n, (void)kw;
-	enter_code(args, 1);
+	return enter_code(args, 1);
+}
+
+LONG_PATH leave_code_long(PyObject *const *args)
+{
+	for (struct pl_recorder *r = pl_tls_first(); r;
+	     r = next_recorder(r))
+		pl_leave(r, (uint64_t)(uintptr_t)args[0], 0);
 	return Py_None;
 }
 
 static PyObject *on_return(PyObject *self, PyObject *const *args, size_t n,
 			   PyObject *kw)
 {
+	struct pl_recorder *r = pl_tls_only();
+
 	(void)self, (void)n, (void)kw;
-	for (struct pl_recorder *r = pl_tls_first(); r;
-	     r = next_recorder(r))
-		pl_leave(r, (uint64_t)(uintptr_t)args[0], 0);
-	return Py_None;
+	if (pl_likely(r && pl_leave_short(r, (uint64_t)(uintptr_t)args[0])))
+		return Py_None;
+	return leave_code_long(args);
 }
 
 /*
@@ -285,9 +320,24 @@ static bool is_untold_method(PyObject *const *args)
 	       !end_is_told(args[0], args[1]);
 }
 
-/* Apart from the test for a Python function, which half of all CALL events
- * are about and which so needs no register saved. */
-static __attribute__((noinline)) PyObject *call_c(PyObject *const *args)
+/* The two kinds that nearly all C functions are; 0 for all that needs a closer
+ * look. */
+static inline uint64_t plain_key(PyObject *callable, PyObject *arg0)
+{
+	PyTypeObject *type = Py_TYPE(callable);
+
+	if (pl_likely(type == &PyCFunction_Type))
+		return (uint64_t)(uintptr_t)((struct pl_cfunction *)callable)
+			->ml;
+	/* sys.monitoring.MISSING is of a type without such descriptors. */
+	if (type == &PyMethodDescr_Type &&
+	    Py_TYPE(arg0) == ((struct pl_methoddescr *)callable)->type)
+		return (uint64_t)(uintptr_t)((struct pl_methoddescr *)callable)
+			->method;
+	return 0;
+}
+
+LONG_PATH call_long(PyObject *const *args)
 {
 	struct callee c = callee_of(args[2], args[3]);
 
@@ -309,21 +359,39 @@ static __attribute__((noinline)) PyObject *call_c(PyObject *const *args)
 	return Py_None;
 }
 
+static __attribute__((noinline)) PyObject *
+enter_other_c(struct pl_recorder *r, PyObject *const *args, uint64_t key)
+{
+	struct pl_node *n = pl_child_slow(r, key);
+
+	if (pl_unlikely(!n))
+		return call_long(args);
+	pl_push(r, n, 0, PL_FRAME_C);
+	return Py_None;
+}
+
 static PyObject *on_call(PyObject *self, PyObject *const *args, size_t n,
 			 PyObject *kw)
 {
+	struct pl_recorder *r;
+	uint64_t key;
+
 	(void)self, (void)n, (void)kw;
 	if (pl_likely(Py_TYPE(args[2]) == pl_py.function_type))
 		return Py_None;
-	return call_c(args);
+	r = pl_tls_only();
+	key = plain_key(args[2], args[3]);
+	if (pl_unlikely(!r || !key || !(r->flags & PL_RECORDER_BUILTINS)))
+		return call_long(args);
+	if (pl_likely(pl_enter_short(r, key, 0, PL_FRAME_C)))
+		return Py_None;
+	return enter_other_c(r, args, key);
 }
 
-static PyObject *on_c_return(PyObject *self, PyObject *const *args, size_t n,
-			     PyObject *kw)
+LONG_PATH c_return_long(PyObject *const *args)
 {
 	struct callee c = callee_of(args[2], args[3]);
 
-	(void)self, (void)n, (void)kw;
 	for (struct pl_recorder *r = pl_tls_first(); r;
 	     r = next_recorder(r)) {
 		uint64_t key = wanted_key(r, &c);
@@ -332,6 +400,19 @@ static PyObject *on_c_return(PyObject *self, PyObject *const *args, size_t n,
 			pl_leave(r, key, PL_FRAME_C);
 	}
 	return Py_None;
+}
+
+static PyObject *on_c_return(PyObject *self, PyObject *const *args, size_t n,
+			     PyObject *kw)
+{
+	struct pl_recorder *r = pl_tls_only();
+	uint64_t key = plain_key(args[2], args[3]);
+
+	(void)self, (void)n, (void)kw;
+	if (pl_likely(r && key && r->flags & PL_RECORDER_BUILTINS &&
+		      pl_leave_short(r, key)))
+		return Py_None;
+	return c_return_long(args);
 }
 
 /* -------------------------------------------------------- registration -- */

@@ -9,6 +9,8 @@ core_sources = \
 	%reldir%/options.c \
 	%reldir%/options.def \
 	%reldir%/options.h \
+	%reldir%/parking.c \
+	%reldir%/parking.h \
 	%reldir%/recfile.c \
 	%reldir%/recfile.h \
 	%reldir%/recorder.c \

@@ -459,9 +459,7 @@ static uint64_t tick_from_anywhere(struct pl_recorder *r, bool may_call)
 	return pl_tick(r);
 }
 
-/* A clock whose readings can be told from outside is not read for our own
- * book-keeping. */
-static uint64_t own_tick(struct pl_recorder *r)
+uint64_t pl_recorder_own_tick(struct pl_recorder *r)
 {
 	if (r->clock == PL_CLOCK_STEP || r->clock == PL_CLOCK_CALLABLE)
 		return r->latest;
@@ -517,7 +515,7 @@ struct pl_recorder *pl_recorder_new(struct pl_session *session)
 	*(struct pl_frame *)r->stack = (struct pl_frame){ .node = r->root };
 	r->sp = r->stack + sizeof(struct pl_frame);
 	p->tls = &pl_tls;
-	r->start_ticks = r->latest = own_tick(r);
+	r->start_ticks = r->latest = pl_recorder_own_tick(r);
 	p->next = session->recorders;
 	session->recorders = p;
 	return r;
@@ -536,6 +534,7 @@ void pl_recorder_unwind(struct pl_recorder *r, bool may_call)
 	 * inside of calls: a timer of its user's can tell. */
 	while (r->sp > bottom)
 		pop_top(r, tick_from_anywhere(r, may_call));
+	pl_parking_clear(&priv_of(r)->parking);
 }
 
 void pl_recorder_end(struct pl_recorder *r)
@@ -545,7 +544,7 @@ void pl_recorder_end(struct pl_recorder *r)
 	if (r->flags & PL_RECORDER_ENDED)
 		return;
 	pl_recorder_unwind(r, false);
-	r->end_ticks = r->latest = own_tick(r);
+	r->end_ticks = r->latest = pl_recorder_own_tick(r);
 	__atomic_or_fetch(&r->flags, PL_RECORDER_ENDED, __ATOMIC_RELEASE);
 	give_stack(rec, r->stack_cell - 1);
 }
@@ -557,5 +556,6 @@ void pl_recorder_free_priv(struct pl_recorder_priv *p)
 			      ((size_t)p->tables[i].mask + 1));
 	pl_pages_free(p->tables,
 		      p->tables_capacity * sizeof(*p->tables));
+	pl_parking_clear(&p->parking);
 	pl_pages_free(p, sizeof(*p));
 }

@@ -31,6 +31,7 @@
 #ifndef PL_CORE_RECORDER_H
 #define PL_CORE_RECORDER_H
 
+#include "core/parking.h"
 #include "core/recording.h"
 
 struct pl_session;
@@ -58,6 +59,7 @@ struct pl_recorder_priv {
 	uint32_t lost;			/* cell id of the node for lost calls */
 	struct pl_child_table *tables;	/* node->table indexes it; [0] unused */
 	uint32_t n_tables, tables_capacity;
+	struct pl_parking parking;
 };
 
 /* A recorder for the calling thread, its root open.  NULL: no room. */
@@ -81,6 +83,10 @@ void pl_recorder_free_priv(struct pl_recorder_priv *priv);
  */
 struct pl_node *pl_child_add(struct pl_recorder *r, uint64_t key,
 			     uint32_t func);
+
+/* Its clock, read for our own book-keeping; a clock whose readings can be told
+ * from outside is not read for that, and stands still. */
+uint64_t pl_recorder_own_tick(struct pl_recorder *r);
 
 /* Slow halves of the inline functions. */
 struct pl_node *pl_child_slow(struct pl_recorder *r, uint64_t key);

@@ -3,6 +3,8 @@
 probe_sources = \
 	%reldir%/engine.c \
 	%reldir%/engine.h \
+	%reldir%/greenlets.c \
+	%reldir%/greenlets.h \
 	%reldir%/module.c \
 	%reldir%/monitoring.c \
 	%reldir%/names.c \

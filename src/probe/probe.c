@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "core/recorder_inline.h"
+#include "probe/greenlets.h"
 #include "probe/names.h"
 
 #include <string.h>
@@ -134,6 +135,18 @@ static void name_thread(struct pl_recorder *r)
 	pl_probe_unhold();
 }
 
+static void notice_greenlets(struct pl_recorder *r, uint32_t func)
+{
+	const struct pl_func *f =
+		(const struct pl_func *)(r->base + (uint64_t)func * 32);
+	const struct pl_str *file =
+		(const struct pl_str *)(r->base + (uint64_t)f->file * 8);
+	const struct pl_str *name =
+		(const struct pl_str *)(r->base + (uint64_t)f->name * 8);
+
+	pl_greenlets_notice(file->bytes, name->bytes);
+}
+
 static struct pl_node *first_sight(struct pl_recorder *r, enum shape shape,
 				   uint64_t key, PyObject *callable,
 				   PyObject *self)
@@ -145,6 +158,8 @@ static struct pl_node *first_sight(struct pl_recorder *r, enum shape shape,
 		name_thread(r);
 	if (!func)
 		func = name_it(r, shape, key, callable, self);
+	if (func)
+		notice_greenlets(r, func);
 	return pl_child_add(r, key, func);
 }
 
@@ -274,6 +289,7 @@ int pl_probe_begin(struct pl_session *s, PyObject *owner,
 		side->c_calls = c_calls;
 		count(s, 1);
 	}
+	pl_greenlets_begin();
 	return 0;
 }
 
@@ -302,6 +318,8 @@ void pl_probe_end(struct pl_session *s)
 	pl_session_stop(s);
 	owner = side->owner;
 	side->owner = NULL;
+	if (!n_sessions)
+		pl_greenlets_end();
 	if (!n_sessions)
 		back_end()->detach(true, owner);
 	else if (!n_all_threads && !pl_tls_first())

@@ -4,9 +4,9 @@
 tests/consumers/install DIR installs them; they are looked for on the PATH, and
 in DIR if PL_CONSUMERS names it, else in build/consumers.  A test of one that is
 not there is skipped and says its name; with PL_CONSUMERS_REQUIRED=1, as in
-continuous integration, it fails, but for go's, which is large.  The variable
-may also be a list of words, with commas: then only those fail whose names begin
-with one.
+continuous integration, it fails, but for those in OPTIONAL.  The variable may
+also be a list of words, with commas: then only those fail whose names begin with
+one.
 """
 
 import os
@@ -32,10 +32,12 @@ PLACES = {
     "coverage": [FOLDER / "coverage"],
     "numpy for 3.13": [FOLDER / "numpy-3.13"],
     "numpy for 3.14": [FOLDER / "numpy-3.14"],
+    **{"greenlet for 3.%d" % minor: [FOLDER / ("greenlet-3.%d" % minor)]
+       for minor in range(9, 15)},
     "go": ["/usr/local/go/bin/go", "/usr/lib/go/bin/go"],
 }
 
-OPTIONAL = {"go"}
+OPTIONAL = {"go", "greenlet for 3.15"}   # large; not there yet
 
 
 def find(name):

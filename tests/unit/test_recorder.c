@@ -6,6 +6,7 @@
  *	a(	enter a		*a(	enter a in the middle (a generator)
  *	)	leave the innermost, by its name
  *	!a	leave a, whatever is innermost
+ *	@2	go to stack 2; the first is stack 0
  *
  * A function's key is the address of its letter, so `A` and `a` have different
  * keys; upper case letters have the label of their lower case ones: another
@@ -82,14 +83,23 @@ static void enter(char c, int resumed)
 
 static void play(const char *script)
 {
-	char open[4096];
-	size_t depth = 0;
+	char open_calls[10][4096], *open = open_calls[0];
+	size_t depths[10] = { 0 }, depth = 0;
+	int stack = 0;
 
 	for (const char *s = script; *s; s++) {
 		if (*s == ' ' || *s == '(')
 			continue;
 		if (*s == ')') {
 			pl_leave(rec, key_of(open[--depth]), 0);
+		} else if (*s == '@') {
+			int to = *++s - '0';
+
+			pl_recorder_switch(rec, (uint64_t)stack + 1,
+					   (uint64_t)to + 1);
+			depths[stack] = depth;
+			depth = depths[stack = to];
+			open = open_calls[stack];
 		} else if (*s == '!') {
 			pl_leave(rec, key_of(*++s), 0);
 		} else {
@@ -193,6 +203,17 @@ static const struct {
 	{ "a(b()c()d()e()f()g()h()i()j()k() B()b()K()k())",
 	  "a:1/29{b:3/3 c:1/1 d:1/1 e:1/1 f:1/1 g:1/1 h:1/1 i:1/1 j:1/1 "
 	  "k:3/3}" },
+	/* another stack begins at the root, and the first goes on; its time
+	 * stands still meanwhile */
+	{ "a( @1 b() @0 )", "a:1/1 b:1/1" },
+	{ "a(b( @1 c(d( @0 ) e() ) @1 ))", "a:1/5{b:1/1 e:1/1} c:1/3{d:1/1}" },
+	/* the innermost of both is the same function */
+	{ "a(s( @1 b(s( @0 )c() @1 )d()) @0 )",
+	  "a:1/5{s:1/1 c:1/1} b:1/5{s:1/1 d:1/1}" },
+	/* one that is left in the middle has its time so far */
+	{ "a( b() @1 c(d() @0 )", "a:1/3{b:1/1} c:1/2{d:1/1}" },
+	/* one that has ended begins anew */
+	{ "@1 a() @0 b() @1 c() @0", "a:1/1 b:1/1 c:1/1" },
 	/* a leave with no entry, at the bottom and inside: ignored */
 	{ "!x a()", "a:1/1" },
 	{ "a(!x)", "a:1/2" },
@@ -260,6 +281,30 @@ START_TEST(stack_grows_with_recursion)
 	ck_assert_uint_eq(rec->n_unmatched, 0);
 	ck_assert_uint_eq(rec->n_nodes, DEEP + 2);
 	ck_assert_uint_eq(rec->n_lost, 0);
+}
+END_TEST
+
+START_TEST(many_stacks_of_any_depth_are_kept)
+{
+	enum { N = 700, MAIN = N + 1 };
+
+	for (int round = 0; round < 3; round++)
+		for (int i = 1; i <= N; i++) {
+			pl_recorder_switch(rec, MAIN, (uint64_t)i);
+			ck_assert_uint_eq(depth(), (size_t)(round * (i % 40)));
+			for (int k = 0; k < i % 40; k++)
+				enter('a', 0);
+			pl_recorder_switch(rec, (uint64_t)i, MAIN);
+			ck_assert_uint_eq(depth(), 0);
+		}
+	for (int i = 1; i <= N; i++) {
+		pl_recorder_switch(rec, MAIN, (uint64_t)i);
+		for (int k = 0; k < 3 * (i % 40); k++)
+			pl_leave(rec, key_of('a'), 0);
+		ck_assert_uint_eq(depth(), 0);
+		pl_recorder_switch(rec, (uint64_t)i, MAIN);
+	}
+	ck_assert_uint_eq(rec->n_unmatched, 0);
 }
 END_TEST
 
@@ -401,6 +446,7 @@ Suite *suite_recorder(void)
 	tcase_add_test(tc, stop_closes_open_calls_innermost_first);
 	tcase_add_test(tc, start_again_goes_on_with_the_same_tree);
 	tcase_add_test(tc, stack_grows_with_recursion);
+	tcase_add_test(tc, many_stacks_of_any_depth_are_kept);
 	tcase_add_test(tc, ten_thousand_children_are_found_again);
 	tcase_add_test(tc, past_the_cap_calls_are_folded_by_caller_and_callee);
 	tcase_add_test(tc, two_sessions_on_one_thread_do_not_mix);

@@ -37,7 +37,7 @@ PLACES = {
     "go": ["/usr/local/go/bin/go", "/usr/lib/go/bin/go"],
 }
 
-OPTIONAL = {"go", "greenlet for 3.15"}   # large; not there yet
+OPTIONAL = {"greenlet for 3.15"}        # not there yet
 
 
 def find(name):
@@ -54,7 +54,7 @@ def find(name):
 def required(name):
     which = os.environ.get("PL_CONSUMERS_REQUIRED", "")
     words = tuple(word for word in which.split(",") if word)
-    return name not in OPTIONAL and (which == "1" or name.startswith(words))
+    return which == "1" or name.startswith(words)
 
 
 def need(case, name):

@@ -447,6 +447,58 @@ class Export(Case):
         self.assertRegex(text, r"(?m)^ *%s \([ \d.]+%%\)  .*:work:%d$"
                          % ("{:,}".format(cum), line))
 
+    # It prints nothing, but says over D-Bus what it shows: the command in its
+    # title, and which functions it knows.
+    KCACHEGRIND = r"""
+        import json, subprocess, sys, time
+        viewer = subprocess.Popen([sys.argv[1], sys.argv[2]],
+                                  stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL)
+
+        def ask(method, *words):
+            done = subprocess.run(
+                ["dbus-send", "--session", "--print-reply=literal",
+                 "--dest=org.kde.kcachegrind-%d" % viewer.pid,
+                 "/kcachegrind/MainWindow_1", method, *words],
+                stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            return done.stdout.decode("utf-8", "replace").strip()
+
+        def title():
+            return ask("org.freedesktop.DBus.Properties.Get",
+                       "string:org.qtproject.Qt.QWidget",
+                       "string:windowTitle")
+
+        deadline = time.monotonic() + 100
+        while sys.argv[2] not in title() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        said = [title()] + [ask("org.kde.kcachegrind.setFunction",
+                                "string:" + name) for name in sys.argv[3:]]
+        viewer.kill()
+        viewer.wait()
+        json.dump(said, sys.stdout)
+        """
+
+    @once
+    def test_kcachegrind(self):
+        viewer = consumers.need(self, "kcachegrind")
+        bus = consumers.need(self, "dbus-run-session")
+        consumers.need(self, "dbus-send")
+        self.make()
+        path = self.export("callgrind")
+        self.tmp.chmod(0o700)
+        names = ["%s:%d" % (name, self.function(name)[0])
+                 for name in ("fib", "even", "odd", "work", "numbers")]
+        title, *known = json.loads(self.command(
+            [bus, "--", self.py.path, self.script(self.KCACHEGRIND, "ask.py"),
+             viewer, path, *names, "nobody:1"],
+            {"QT_QPA_PLATFORM": "offscreen", "XDG_RUNTIME_DIR": self.tmp})
+            .stdout)
+        self.assertIn(self.value(
+            "select command from processes order by started_ns limit 1")
+            .split()[-1], title)
+        self.assertEqual(known, ["boolean true"] * len(names) +
+                         ["boolean false"])
+
     @once
     def test_gprof2dot(self):
         gprof2dot = consumers.need(self, "gprof2dot")

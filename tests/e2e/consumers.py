@@ -54,7 +54,7 @@ def find(name):
 def required(name):
     which = os.environ.get("PL_CONSUMERS_REQUIRED", "")
     words = tuple(word for word in which.split(",") if word)
-    return which == "1" or name.startswith(words)
+    return name not in OPTIONAL and (which == "1" or name.startswith(words))
 
 
 def need(case, name):

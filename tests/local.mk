@@ -8,8 +8,10 @@ unit_sources = \
 	%reldir%/unit/script.c \
 	%reldir%/unit/script.h \
 	%reldir%/unit/suites.h \
+	%reldir%/unit/test_corpus.c \
 	%reldir%/unit/test_gate.c \
 	%reldir%/unit/test_marshal.c \
+	%reldir%/unit/test_nomem.c \
 	%reldir%/unit/test_options.c \
 	%reldir%/unit/test_paths.c \
 	%reldir%/unit/test_pstats_text.c \
@@ -19,9 +21,24 @@ unit_sources = \
 	%reldir%/unit/test_store.c \
 	%reldir%/unit/test_tree.c
 
+# What fuzzers call (fuzz/fuzz.h); the unit tests give it its corpus.
+fuzz_sources = \
+	%reldir%/fuzz/database.c \
+	%reldir%/fuzz/expressions.c \
+	%reldir%/fuzz/fuzz.c \
+	%reldir%/fuzz/fuzz.h \
+	%reldir%/fuzz/options.c \
+	%reldir%/fuzz/pstats.c \
+	%reldir%/fuzz/recording.c
+
 check_PROGRAMS += unit
-unit_SOURCES = $(unit_sources)
+unit_SOURCES = $(unit_sources) $(fuzz_sources)
+unit_CPPFLAGS = $(AM_CPPFLAGS) -DPL_CORPUS='"$(abs_srcdir)/%reldir%/fuzz/corpus"'
 unit_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS)
+# test_nomem.c has these of its own, which fail when told to.
+unit_wraps = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free \
+	-Wl,--wrap=strdup,--wrap=strndup,--wrap=mmap,--wrap=munmap
+unit_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
 unit_LDADD = libpltools.la libplexport.la libplstore.la libplcore.la \
 	$(CHECK_LIBS) $(PCRE2_LIBS) $(SQLITE_LIBS) $(export_LIBS)
 
@@ -30,19 +47,35 @@ unit_LDADD = libpltools.la libplexport.la libplstore.la libplcore.la \
 if HAVE_SANITIZERS
 check_PROGRAMS += unit-san
 endif
-unit_san_SOURCES = $(unit_sources) $(base_sources) $(core_sources) \
-	$(store_sources) $(export_sources) $(tools_sources)
-unit_san_CPPFLAGS = $(AM_CPPFLAGS) -DPL_LIBDIR='"$(libdir)"' \
+all_sources = $(base_sources) $(core_sources) $(store_sources) \
+	$(export_sources) $(tools_sources)
+unit_san_SOURCES = $(unit_sources) $(fuzz_sources) $(all_sources)
+unit_san_CPPFLAGS = $(unit_CPPFLAGS) -DPL_LIBDIR='"$(libdir)"' \
 	-DPL_UNIT_NAME='"unit-san"'
 unit_san_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(SQLITE_CFLAGS) \
 	$(PCRE2_CFLAGS) $(PROTOBUF_C_CFLAGS) $(ZLIB_CFLAGS) \
 	-O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined
-unit_san_LDFLAGS = $(AM_LDFLAGS) -fsanitize=address,undefined
+unit_san_LDFLAGS = $(unit_LDFLAGS) -fsanitize=address,undefined
 unit_san_LDADD = $(CHECK_LIBS) $(SQLITE_LIBS) $(PCRE2_LIBS) $(export_LIBS) \
 	$(DL_LIBS)
 nodist_unit_san_SOURCES = $(export_built)
 $(unit_san_OBJECTS): $(schema_h) $(html_h) $(export_built)
+
+# libFuzzer's program; tests/fuzz/run builds and runs it.
+if HAVE_FUZZER
+EXTRA_PROGRAMS += fuzz-driver
+endif
+fuzz_driver_SOURCES = %reldir%/fuzz/driver.c $(fuzz_sources) $(all_sources)
+fuzz_driver_CPPFLAGS = $(AM_CPPFLAGS) -DPL_LIBDIR='"$(libdir)"'
+fuzz_driver_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(PCRE2_CFLAGS) \
+	$(PROTOBUF_C_CFLAGS) $(ZLIB_CFLAGS) -O1 -fno-omit-frame-pointer \
+	-fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=undefined
+fuzz_driver_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer,address,undefined
+fuzz_driver_LDADD = $(SQLITE_LIBS) $(PCRE2_LIBS) $(export_LIBS) $(DL_LIBS)
+nodist_fuzz_driver_SOURCES = $(export_built)
+$(fuzz_driver_OBJECTS): $(schema_h) $(html_h) $(export_built)
 
 # The example of include/proflite.h: a program that embeds Python.
 if HAVE_PYTHON_EMBED
@@ -61,6 +94,7 @@ EXTRA_DIST += \
 	%reldir%/e2e \
 	%reldir%/expect \
 	%reldir%/forky \
+	%reldir%/fuzz \
 	%reldir%/lint \
 	%reldir%/programs \
 	%reldir%/torture
@@ -87,7 +121,11 @@ endif
 check-lint: stage
 	$(PYTHON) $(srcdir)/%reldir%/lint/run.py --stage stage
 
+# Not part of `make check`: it takes a time per target, and clang.
+fuzz:
+	$(srcdir)/%reldir%/fuzz/run $(FUZZ_SECONDS)
+
 check-e2e: stage
 	$(PYTHON) $(srcdir)/%reldir%/e2e/run.py --stage stage
 
-.PHONY: check-lint check-unit check-san check-e2e
+.PHONY: check-lint check-unit check-san check-e2e fuzz

@@ -520,6 +520,8 @@ struct pl_recorder *pl_recorder_new(struct pl_session *session)
 	session->recorders = p;
 	return r;
 fail:
+	/* A thread of which nothing will be known. */
+	__atomic_or_fetch(&rec->header->flags, PL_REC_F_LOST, __ATOMIC_RELAXED);
 	if (r)
 		r->flags |= PL_RECORDER_ENDED;
 	pl_pages_free(p, sizeof(*p));

@@ -203,11 +203,13 @@ const char *pl_db_text(sqlite3_stmt *stmt, int column)
 	return text ? (const char *)text : "";
 }
 
-char *pl_db_text_dup(sqlite3_stmt *stmt, int column)
+bool pl_db_text_dup(sqlite3_stmt *stmt, int column, char **text)
 {
-	const unsigned char *text = sqlite3_column_text(stmt, column);
-
-	return text ? strdup((const char *)text) : NULL;
+	*text = NULL;
+	if (sqlite3_column_type(stmt, column) == SQLITE_NULL)
+		return true;
+	*text = strdup(pl_db_text(stmt, column));
+	return *text;
 }
 
 /* ------------------------------------------------------------------ busy -- */

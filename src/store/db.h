@@ -78,8 +78,8 @@ int pl_db_value(struct pl_store *store, sqlite3_stmt *stmt, int64_t *value,
 /* Text of a column, "" for NULL; borrowed until the next step. */
 const char *pl_db_text(sqlite3_stmt *stmt, int column);
 
-/* The same, malloc'ed; NULL for NULL or without memory. */
-char *pl_db_text_dup(sqlite3_stmt *stmt, int column);
+/* The same, malloc'ed; NULL for NULL.  False without memory. */
+bool pl_db_text_dup(sqlite3_stmt *stmt, int column, char **text);
 
 static inline int64_t pl_db_integer(uint64_t u)
 {

@@ -31,12 +31,14 @@ static int add_process(struct import *im, const char *argv, size_t len)
 			       "(?, ?, ?, ?, 'exit', ?, ?, 'wall', 1, 0, 1, 0, "
 			       "0) RETURNING id", im->err);
 
+	if (!rc && len && !command)
+		rc = pl_fail(im->err, PL_ERR_NOMEM, "no memory");
 	if (!rc) {
 		pl_db_bind(stmt, "isiibs", im->run, im->uuid, im->started_ns,
 			   im->started_ns, argv, len, command);
 		rc = pl_db_value(im->store, stmt, &im->process, im->err);
-		sqlite3_finalize(stmt);
 	}
+	sqlite3_finalize(stmt);
 	free(command);
 	return rc;
 }

@@ -182,6 +182,10 @@ static int add_process_row(struct ingest *in)
 		return rc;
 	argv = pl_recfile_str(in->rf, h->argv, &len);
 	command = len ? pl_command_quote(argv, len) : NULL;
+	if (len && !command) {
+		sqlite3_finalize(stmt);
+		return pl_fail(in->err, PL_ERR_NOMEM, "no memory");
+	}
 	pl_uuid_format(h->parent_uuid, parent);
 	pl_db_bind(stmt, "nissiiiisnbssruiiin",
 		   in->process ? in->process : (int64_t)-1, in->run, in->uuid,

@@ -6,9 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* More functions than any program has: a damaged number. */
-#define MOST_FUNCS 50000000
-
 /* ------------------------------------------------------------- selection -- */
 
 /* @arg is for its parameter, if it has one. */
@@ -70,7 +67,7 @@ void pl_threads_free(struct pl_thread *threads, size_t n)
 	free_threads(threads, n);
 }
 
-static void read_thread(sqlite3_stmt *stmt, struct pl_thread *t)
+static bool read_thread(sqlite3_stmt *stmt, struct pl_thread *t)
 {
 	int64_t first = sqlite3_column_int64(stmt, 7);
 	int64_t last = sqlite3_column_int64(stmt, 8);
@@ -85,8 +82,9 @@ static void read_thread(sqlite3_stmt *stmt, struct pl_thread *t)
 	t->n_nodes = first > 0 && last >= first && last - first < UINT32_MAX ?
 		     (uint32_t)(last - first + 1) : 0;
 	t->n_calls = (uint64_t)sqlite3_column_int64(stmt, 9);
-	t->name = pl_db_text_dup(stmt, 10);
-	t->scope = pl_db_text_dup(stmt, 11);
+	t->scope = NULL;
+	return pl_db_text_dup(stmt, 10, &t->name) &&
+	       pl_db_text_dup(stmt, 11, &t->scope);
 }
 
 static const char threads_sql[] =
@@ -121,8 +119,11 @@ static int list_threads(struct pl_store *s, const struct pl_select *sel,
 			}
 			*threads = p;
 		}
-		read_thread(stmt, &(*threads)[*n]);
 		(*threads)[(*n)++].run_id = sel->run_id;
+		if (!read_thread(stmt, &(*threads)[*n - 1])) {
+			rc = pl_fail(err, PL_ERR_NOMEM, "no memory");
+			break;
+		}
 	}
 	sqlite3_finalize(stmt);
 	if (rc) {
@@ -462,17 +463,23 @@ static int read_funcs(struct loader *l)
 	return rc;
 }
 
+/* Ids are given in turn and a row takes some bytes, so none is greater than the
+ * file: arrays by id cost no more than a few times what is there. */
 static int loader_init(struct loader *l)
 {
-	int64_t n = 0;
+	int64_t n = 0, most = 0;
 	int rc = one_value(l->store, "SELECT max(id) + 1 FROM functions", 0,
 			   &n, l->err);
 
+	if (!rc)
+		rc = one_value(l->store, "SELECT page_count * page_size FROM "
+			       "pragma_page_count, pragma_page_size", 0, &most,
+			       l->err);
 	if (rc)
 		return rc;
 	if (n < 1)
 		n = 1;
-	if (n > MOST_FUNCS)
+	if (n > most || n > UINT32_MAX)
 		return pl_fail(l->err, PL_ERR_FORMAT, "%s is damaged: it has a "
 			       "function of number %lld", l->store->path,
 			       (long long)n);

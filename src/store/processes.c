@@ -13,11 +13,10 @@ static const char processes_sql[] =
 	"JOIN runs r ON r.id = p.run_id WHERE p.run_id = ? "
 	"ORDER BY p.started_ns, p.id";
 
-static void read_process(sqlite3_stmt *stmt, struct pl_process *p)
+static bool read_process(sqlite3_stmt *stmt, struct pl_process *p)
 {
 	char **const texts[] = { &p->clock, &p->command, &p->cwd, &p->host,
 				 &p->python, &p->git };
-	int at = 7;
 
 	memset(p, 0, sizeof(*p));
 	p->id = sqlite3_column_int64(stmt, 0);
@@ -27,9 +26,11 @@ static void read_process(sqlite3_stmt *stmt, struct pl_process *p)
 	p->ppid = (uint32_t)sqlite3_column_int64(stmt, 4);
 	p->started_ns = sqlite3_column_int64(stmt, 5);
 	p->ended_ns = sqlite3_column_int64(stmt, 6);
+	p->imported = sqlite3_column_int(stmt, 13);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
-		*texts[i] = pl_db_text_dup(stmt, at++);
-	p->imported = sqlite3_column_int(stmt, at);
+		if (!pl_db_text_dup(stmt, 7 + (int)i, texts[i]))
+			return false;
+	return true;
 }
 
 int pl_store_processes(struct pl_store *store, int64_t run_id,
@@ -58,7 +59,10 @@ int pl_store_processes(struct pl_store *store, int64_t run_id,
 			}
 			*processes = p;
 		}
-		read_process(stmt, &(*processes)[(*n)++]);
+		if (!read_process(stmt, &(*processes)[(*n)++])) {
+			rc = pl_fail(err, PL_ERR_NOMEM, "no memory");
+			break;
+		}
 	}
 	sqlite3_finalize(stmt);
 	if (rc) {

@@ -29,7 +29,7 @@ static const char *end_name(const char *name)
 	return "";
 }
 
-static void read_run(sqlite3_stmt *stmt, struct pl_run *r)
+static bool read_run(sqlite3_stmt *stmt, struct pl_run *r)
 {
 	const char *uuid = pl_db_text(stmt, 1);
 	bool known = sqlite3_column_type(stmt, 12) != SQLITE_NULL;
@@ -37,17 +37,17 @@ static void read_run(sqlite3_stmt *stmt, struct pl_run *r)
 	memset(r, 0, sizeof(*r));
 	r->id = sqlite3_column_int64(stmt, 0);
 	strncpy(r->uuid, uuid, sizeof(r->uuid) - 1);
-	r->label = pl_db_text_dup(stmt, 2);
 	r->started_ns = sqlite3_column_int64(stmt, 3);
 	r->ended_ns = sqlite3_column_int64(stmt, 4);
 	r->n_processes = sqlite3_column_int64(stmt, 5);
 	r->n_threads = sqlite3_column_int64(stmt, 6);
 	r->n_calls = (uint64_t)sqlite3_column_int64(stmt, 7);
-	r->command = pl_db_text_dup(stmt, 8);
-	r->cwd = pl_db_text_dup(stmt, 9);
-	r->host = pl_db_text_dup(stmt, 10);
 	r->end = end_name(pl_db_text(stmt, 11));
 	r->end_status = known ? sqlite3_column_int(stmt, 12) : -1;
+	return pl_db_text_dup(stmt, 2, &r->label) &&
+	       pl_db_text_dup(stmt, 8, &r->command) &&
+	       pl_db_text_dup(stmt, 9, &r->cwd) &&
+	       pl_db_text_dup(stmt, 10, &r->host);
 }
 
 int pl_store_runs(struct pl_store *store, struct pl_run **runs, size_t *n,
@@ -73,7 +73,10 @@ int pl_store_runs(struct pl_store *store, struct pl_run **runs, size_t *n,
 			}
 			*runs = p;
 		}
-		read_run(stmt, &(*runs)[(*n)++]);
+		if (!read_run(stmt, &(*runs)[(*n)++])) {
+			rc = pl_fail(err, PL_ERR_NOMEM, "no memory");
+			break;
+		}
 	}
 	sqlite3_finalize(stmt);
 	if (rc) {

@@ -6,10 +6,10 @@ import unittest
 
 from tree import LAYERS, SOURCE
 
-LISTED = {  # the fragment, the folder it answers for, and which files
+LISTED = {  # the fragment, the folder it answers for, which files
     **{folder + "/local.mk": (folder, "*.[ch]") for folder in LAYERS},
     "src/python/local.mk": ("src/python", "**/*.py"),
-    "tests/local.mk": ("tests", "unit/*.[ch]"),
+    "tests/local.mk": ("tests", "unit/*.[ch]", "fuzz/*.[ch]"),
     "scripts/local.mk": ("scripts", "*"),
 }
 
@@ -17,9 +17,10 @@ LISTED = {  # the fragment, the folder it answers for, and which files
 class Sources(unittest.TestCase):
     def test_every_file_is_in_its_list(self):
         missing = []
-        for fragment, (folder, pattern) in LISTED.items():
+        for fragment, (folder, *patterns) in LISTED.items():
             text = (SOURCE / fragment).read_text(encoding="utf-8")
-            for path in sorted((SOURCE / folder).glob(pattern)):
+            for path in sorted(path for pattern in patterns
+                               for path in (SOURCE / folder).glob(pattern)):
                 name = path.relative_to(SOURCE / folder).as_posix()
                 if path.is_dir() or "__pycache__" in name or \
                         name in ("local.mk", "schema_sql.h"):
@@ -58,7 +59,7 @@ class Sources(unittest.TestCase):
 
     def test_headers_have_guards_named_after_them(self):
         wrong = []
-        for folder in list(LAYERS) + ["tests/unit"]:
+        for folder in list(LAYERS) + ["tests/unit", "tests/fuzz"]:
             for path in sorted((SOURCE / folder).glob("*.h")):
                 if path.name == "schema_sql.h":
                     continue

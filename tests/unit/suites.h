@@ -11,8 +11,10 @@
 #include <check.h>
 
 #define PL_SUITES(X) \
+	X(corpus) \
 	X(gate) \
 	X(marshal) \
+	X(nomem) \
 	X(options) \
 	X(paths) \
 	X(pstats_text) \

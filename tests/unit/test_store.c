@@ -666,6 +666,24 @@ START_TEST(nodes_that_make_no_tree_are_refused)
 }
 END_TEST
 
+/* Arrays go by the ids of functions: a damaged one must not cost gigabytes. */
+START_TEST(function_beyond_the_size_of_the_file_is_damage)
+{
+	struct pl_select all = { 0 };
+	struct pl_profile p;
+	struct script s;
+
+	script_begin(&s, PL_CLOCK_STEP);
+	script_play(&s, "a()");
+	ingest(script_read(&s), PL_END_EXIT);
+	change("UPDATE functions SET id = 1000000");
+	ck_assert_int_eq(pl_store_load(store, &all, true, &p, &err),
+			 PL_ERR_FORMAT);
+	ck_assert_ptr_nonnull(strstr(err.text, "function of number 1000001"));
+	script_end(&s);
+}
+END_TEST
+
 START_TEST(imported_profile_is_a_run)
 {
 	struct pl_pfunc funcs[] = {
@@ -1251,6 +1269,7 @@ Suite *suite_store(void)
 	tcase_add_test(tc, tree_comes_back_as_it_was);
 	tcase_add_loop_test(tc, nodes_that_make_no_tree_are_refused, 0,
 			    sizeof(tree_damage) / sizeof(*tree_damage));
+	tcase_add_test(tc, function_beyond_the_size_of_the_file_is_damage);
 	tcase_add_test(tc, imported_profile_is_a_run);
 	suite_add_tcase(suite, tc);
 

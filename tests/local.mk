@@ -49,16 +49,18 @@ check_PROGRAMS += unit-san
 endif
 all_sources = $(base_sources) $(core_sources) $(store_sources) \
 	$(export_sources) $(tools_sources)
+all_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(PCRE2_CFLAGS) \
+	$(NCURSES_CFLAGS) $(PROTOBUF_C_CFLAGS) $(ZLIB_CFLAGS)
+all_LIBS = $(SQLITE_LIBS) $(PCRE2_LIBS) $(NCURSES_LIBS) $(export_LIBS) \
+	$(DL_LIBS)
 unit_san_SOURCES = $(unit_sources) $(fuzz_sources) $(all_sources)
 unit_san_CPPFLAGS = $(unit_CPPFLAGS) -DPL_LIBDIR='"$(libdir)"' \
 	-DPL_UNIT_NAME='"unit-san"'
-unit_san_CFLAGS = $(AM_CFLAGS) $(CHECK_CFLAGS) $(SQLITE_CFLAGS) \
-	$(PCRE2_CFLAGS) $(PROTOBUF_C_CFLAGS) $(ZLIB_CFLAGS) \
+unit_san_CFLAGS = $(all_CFLAGS) $(CHECK_CFLAGS) \
 	-O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined
 unit_san_LDFLAGS = $(unit_LDFLAGS) -fsanitize=address,undefined
-unit_san_LDADD = $(CHECK_LIBS) $(SQLITE_LIBS) $(PCRE2_LIBS) $(export_LIBS) \
-	$(DL_LIBS)
+unit_san_LDADD = $(CHECK_LIBS) $(all_LIBS)
 nodist_unit_san_SOURCES = $(export_built)
 $(unit_san_OBJECTS): $(schema_h) $(html_h) $(export_built)
 
@@ -68,12 +70,11 @@ EXTRA_PROGRAMS += fuzz-driver
 endif
 fuzz_driver_SOURCES = %reldir%/fuzz/driver.c $(fuzz_sources) $(all_sources)
 fuzz_driver_CPPFLAGS = $(AM_CPPFLAGS) -DPL_LIBDIR='"$(libdir)"'
-fuzz_driver_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(PCRE2_CFLAGS) \
-	$(PROTOBUF_C_CFLAGS) $(ZLIB_CFLAGS) -O1 -fno-omit-frame-pointer \
+fuzz_driver_CFLAGS = $(all_CFLAGS) -O1 -fno-omit-frame-pointer \
 	-fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=undefined
 fuzz_driver_LDFLAGS = $(AM_LDFLAGS) -fsanitize=fuzzer,address,undefined
-fuzz_driver_LDADD = $(SQLITE_LIBS) $(PCRE2_LIBS) $(export_LIBS) $(DL_LIBS)
+fuzz_driver_LDADD = $(all_LIBS)
 nodist_fuzz_driver_SOURCES = $(export_built)
 $(fuzz_driver_OBJECTS): $(schema_h) $(html_h) $(export_built)
 

@@ -78,6 +78,7 @@ missing_packages()
 	pkg-config --exists libprotobuf-c 2>/dev/null || echo libprotobuf-c-dev
 	have protoc-c || echo protobuf-c-compiler
 	pkg-config --exists zlib 2>/dev/null || echo zlib1g-dev
+	pkg-config --exists libcurl 2>/dev/null || echo libcurl4-openssl-dev
 	pkg-config --exists ncursesw 2>/dev/null || echo libncurses-dev
 	pkg-config --exists check 2>/dev/null || echo check
 	have python3 || echo python3

@@ -39,8 +39,8 @@ struct pl_cmd {
 };
 
 extern const struct pl_cmd pl_cmd_callees, pl_cmd_callers, pl_cmd_diff,
-	pl_cmd_export, pl_cmd_import, pl_cmd_live, pl_cmd_merge, pl_cmd_record,
-	pl_cmd_report, pl_cmd_runs, pl_cmd_sql, pl_cmd_tree;
+	pl_cmd_export, pl_cmd_import, pl_cmd_live, pl_cmd_merge, pl_cmd_push,
+	pl_cmd_record, pl_cmd_report, pl_cmd_runs, pl_cmd_sql, pl_cmd_tree;
 
 /* What pl_opts_next returns besides an index into the table.  PL_OPT_BAD has
  * been complained of already. */

@@ -8,6 +8,7 @@ tools_sources = \
 	%reldir%/cmd_import.c \
 	%reldir%/cmd_live.c \
 	%reldir%/cmd_merge.c \
+	%reldir%/cmd_push.c \
 	%reldir%/cmd_record.c \
 	%reldir%/cmd_report.c \
 	%reldir%/cmd_runs.c \
@@ -36,6 +37,8 @@ tools_sources = \
 	%reldir%/progress.h \
 	%reldir%/pstats_text.c \
 	%reldir%/pstats_text.h \
+	%reldir%/push.c \
+	%reldir%/push.h \
 	%reldir%/pytext.c \
 	%reldir%/pytext.h \
 	%reldir%/records.c \
@@ -56,9 +59,11 @@ tools_sources = \
 noinst_LTLIBRARIES += libpltools.la
 libpltools_la_SOURCES = $(tools_sources)
 libpltools_la_CPPFLAGS = $(AM_CPPFLAGS) -DPL_LIBDIR='"$(libdir)"'
-libpltools_la_CFLAGS = $(AM_CFLAGS) $(PCRE2_CFLAGS) $(NCURSES_CFLAGS)
+libpltools_la_CFLAGS = $(AM_CFLAGS) $(PCRE2_CFLAGS) $(NCURSES_CFLAGS) \
+	$(CURL_CFLAGS)
 
 bin_PROGRAMS += proflite
 proflite_SOURCES = %reldir%/main.c
 proflite_LDADD = libpltools.la libplexport.la libplstore.la libplcore.la \
-	$(SQLITE_LIBS) $(PCRE2_LIBS) $(NCURSES_LIBS) $(export_LIBS)
+	$(SQLITE_LIBS) $(PCRE2_LIBS) $(NCURSES_LIBS) $(export_LIBS) \
+	$(DL_LIBS)

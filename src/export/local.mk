@@ -27,6 +27,8 @@ export_sources = \
 	%reldir%/pprof.c \
 	%reldir%/pstats.c \
 	%reldir%/pstats.h \
+	%reldir%/remote.c \
+	%reldir%/remote.h \
 	%reldir%/sources.c \
 	%reldir%/sources.h \
 	%reldir%/speedscope.c \
@@ -67,13 +69,17 @@ $(html_h): $(html_files)
 	END { print ";" }' $(srcdir)/%reldir%/html/page.html >$@.tmp && \
 	mv $@.tmp $@
 
-# pprof's message, in C.
-export_built = %reldir%/profile.pb-c.c
+# pprof's message, and Parca's, in C.
+export_built = %reldir%/profile.pb-c.c %reldir%/parca.pb-c.c
 BUILT_SOURCES += $(export_built)
-CLEANFILES += $(export_built) %reldir%/profile.pb-c.h
-EXTRA_DIST += %reldir%/profile.proto
+CLEANFILES += $(export_built) %reldir%/profile.pb-c.h %reldir%/parca.pb-c.h
+EXTRA_DIST += %reldir%/profile.proto %reldir%/parca.proto
 $(libplexport_la_OBJECTS): $(export_built)
 %reldir%/profile.pb-c.c: %reldir%/profile.proto
 	$(AM_V_GEN)$(MKDIR_P) %reldir% && $(PROTOC_C) \
 		--proto_path=$(srcdir)/%reldir% --c_out=%reldir% \
 		profile.proto
+%reldir%/parca.pb-c.c: %reldir%/parca.proto
+	$(AM_V_GEN)$(MKDIR_P) %reldir% && $(PROTOC_C) \
+		--proto_path=$(srcdir)/%reldir% --c_out=%reldir% \
+		parca.proto

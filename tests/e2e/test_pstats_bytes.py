@@ -6,8 +6,9 @@ pstats' own words come from one process under self.py, which reads a list of
 cases and answers with a list of texts; ours from one `proflite` each.
 """
 
+import itertools
 import json
-import os
+import marshal
 import random
 
 from harness import Case, once
@@ -29,7 +30,7 @@ def text(case):
     raw = io.BytesIO()
     out = io.TextIOWrapper(raw, encoding="utf-8", errors="put", newline="\n")
     try:
-        stats = pstats.Stats(case["file"], stream=out)
+        stats = pstats.Stats(*case["files"], stream=out)
     except TypeError:                   # pstats takes no file without functions
         stats = pstats.Stats(stream=out)
     files = len(stats.files)
@@ -41,7 +42,7 @@ def text(case):
     getattr(stats, "print_" + case["form"])(*case["restrictions"])
     out.flush()
     text = raw.getvalue()
-    if files and case["form"] == "stats":       # its name and date
+    if files and case["form"] == "stats":       # their names and dates
         text = text.split(b"\n\n", 1)[1]
     return text.decode("latin-1")
 
@@ -54,6 +55,10 @@ KEYS = ["calls", "ncalls", "cumtime", "cumulative", "filename", "line",
         "module", "name", "nfl", "pcalls", "stdname", "time", "tottime",
         "ca", "cu", "cumt", "cumu", "nc", "na", "nf", "p", "f", "l", "m", "s",
         "ti", "to", "stdn", -1, 0, 1, 2]
+
+# What sums of times that are no whole nanoseconds do not put in another order.
+UNTIMED = ["calls", "ncalls", "filename", "line", "module", "name", "nfl",
+           "pcalls", "stdname"]
 
 RESTRICTIONS = [
     [], [], [5], [0], [-3], [10**6], [0.1], [0.0], [0.5, 3], [0.999], [1.5],
@@ -69,84 +74,119 @@ RESTRICTIONS = [
 
 WRONG = ("(", "[a-z", "*", r"\h", "(?<x>a)")
 
-PER_FILE = 40
+FORMS = ("stats", "callers", "callees")
+PER_FILE = 30
 
 
-def cases(file, seed):
-    """Each key and form once, and restrictions, keys and flags by chance."""
-    r = random.Random(seed)
+def cases(files, every=True, names=[k for k in KEYS if isinstance(k, str)]):
+    """All by chance; with @every each key, restriction, form and flag once."""
+    r = random.Random(" ".join(f.name for f in files))
 
     def case(form, keys, restrictions, reverse=False, strip=False):
-        return {"file": str(file), "form": form, "keys": keys,
+        return {"files": list(map(str, files)), "form": form, "keys": keys,
                 "restrictions": restrictions, "reverse": reverse,
                 "strip": strip}
 
-    for i, key in enumerate(KEYS):
-        yield case(("stats", "callers", "callees")[i % 3], [key], [8 * i])
-    for restrictions in RESTRICTIONS:
-        yield case(r.choice(["stats", "callers", "callees"]),
-                   [r.choice(KEYS)], restrictions)
-    names = [k for k in KEYS if isinstance(k, str)]
+    for i, key in enumerate(KEYS if every else ()):
+        yield case(FORMS[i % 3], [key], [8 * i])
+    for restrictions in RESTRICTIONS if every else ():
+        yield case(r.choice(FORMS), [r.choice(KEYS)], restrictions)
+    for form, reverse, strip in itertools.product(FORMS, (0, 1), (0, 1)):
+        yield case(form, [r.choice(names)], [90], bool(reverse), bool(strip))
     for _ in range(PER_FILE):
-        yield case(r.choice(["stats", "stats", "callers", "callees"]),
+        yield case(r.choice(("stats",) + FORMS),
                    r.sample(names, r.choice([1, 1, 2, 3])),
                    r.choice(RESTRICTIONS) + r.choice(RESTRICTIONS[:16]),
                    r.random() < .3, r.random() < .5)
 
 
+def nanoseconds(stats):
+    """The items in their order, with times that can be compared."""
+    def figures(row):
+        return (*row[:2], *(round(t * 1e9) for t in row[2:4]))
+    return [(key, figures(row), {caller: figures(value)
+                                 for caller, value in row[4].items()})
+            for key, row in stats.items()]
+
+
 class PstatsBytes(Case):
-    def compare(self, runs):
-        """@runs: {number: exported file}, of self.db"""
-        plan = [(run, c) for run, file in runs.items()
-                for c in cases(file, file.name)]
+    def compare(self, runs, *args):
+        """@runs: {(database, run): files that say what is in it}."""
+        plan = [(place, case) for place, files in runs.items()
+                for case in cases(files, *args)]
         path = self.tmp / "cases.json"
-        path.write_text(json.dumps([c for _, c in plan]))
+        path.write_text(json.dumps([case for _, case in plan]))
         program = self.script(EXPECTED, "expected.py")
         texts = json.loads(self.python([program, path]).stdout)
         self.assertEqual(len(texts), len(plan))
-        for (run, case), text in zip(plan, texts):
+        for (place, case), text in zip(plan, texts):
             wrong = any(w in case["restrictions"] for w in WRONG)
             self.assertEqual(text.encode("latin-1"),
-                             self.ours(run, case, 2 if wrong else 0), case)
+                             self.ours(*place, case, 2 if wrong else 0), case)
 
-    def ours(self, run, case, check):
+    def ours(self, db, run, case, check):
         words = ["report"] if case["form"] == "stats" else [case["form"]]
         words += ["-n0", "--run=%s" % run]
         words += ["--strip-dirs"] * case["strip"] + ["-r"] * case["reverse"]
         for key in case["keys"]:
             words += ["-s", key]
-        words += [self.db, "--", *[r if isinstance(r, str) else repr(r)
+        words += [db, "--", *[r if isinstance(r, str) else repr(r)
                                    for r in case["restrictions"]]]
         done = self.tool(*words, check=check)
         return done.stdout.encode("utf-8", "surrogateescape")
 
-    def export(self, run):
+    def export(self, run, db=None):
         path = self.tmp / ("run %s.prof" % run)
         self.tool("export", "-f", "pstats", "-o", path, "--run=%s" % run,
-                  self.db)
+                  db or self.db)
         return path
 
     def test_profiles_of_cprofile(self):
+        """Each in a database of its own: what pstats says of the very file; and
+        what is exported again is the same, in the same order."""
         self.python([self.program("many_functions.py"), self.tmp])
         files = sorted(self.tmp.glob("*.prof"))
         self.assertGreater(len(files), 3)
-        self.tool("import", "-o", self.db, *files)
-        runs = [id for id, in self.rows("select id from runs order by id")]
-        self.assertEqual(len(runs), len(files))
-        self.assertGreater(self.value("select max(n) from (select count(*) as n"
-                                      " from pstats group by run_id)"), 1000)
-        self.compare({run: self.export(run) for run in runs})
+        runs, most = {}, 0
+        for file in files:
+            db = file.with_suffix(".db")
+            self.tool("import", "-o", db, file)
+            again = self.export(1, db).rename(file.with_suffix(".again"))
+            runs[db, 1] = [file]
+            before, after = (marshal.loads(path.read_bytes())
+                             for path in (file, again))
+            most = max(most, len(before))
+            if file.stem in ("many", "names", "compile"):
+                self.assertEqual(nanoseconds(before), nanoseconds(after))
+            elif file.stem == "python":     # its callers have no times
+                runs[db, 1] = [again]
+        self.assertGreater(most, 1000)
+        self.compare(runs)
 
     def test_profiles_of_our_own(self):
+        """And a second run in the same database, which knows most functions
+        already."""
         self.record([self.program("many_functions.py")])
-        self.compare({1: self.export(1)})
+        self.record([self.program("many_functions.py")],
+                    options="builtins=no,clock=step")
+        self.compare({(self.db, 1): [self.export(1)]})
+        self.compare({(self.db, 2): [self.export(2)]}, False)
+
+    def test_profiles_that_are_added(self):
+        """`import --merge` is what pstats.Stats(FILE, FILE...) is."""
+        self.python([self.program("many_functions.py"), self.tmp])
+        files = [self.tmp / (name + ".prof") for name in
+                 ("names", "many", "compile", "odd", "names")]
+        self.tool("import", "--merge", "-o", self.db, *files)
+        self.compare({(self.db, 1): files}, False, UNTIMED)
+        self.compare({(self.db, 1): [self.export(1)]}, False)
 
     def test_what_no_options_print(self):
         self.python([self.program("many_functions.py"), self.tmp])
         self.tool("import", "-o", self.db, self.tmp / "names.prof")
         path = self.tmp / "cases.json"
         path.write_text(json.dumps([{
-            "file": str(self.export(1)), "form": "stats", "keys": ["time"],
+            "files": [str(self.export(1))], "form": "stats", "keys": ["time"],
             "restrictions": [20], "reverse": False, "strip": False}]))
         text, = json.loads(self.python(
             [self.script(EXPECTED, "expected.py"), path]).stdout)
@@ -157,20 +197,18 @@ class PstatsBytes(Case):
             b"%d more functions are left out: -n 0 shows all\n" % (total - 20))
 
     @once
-    def test_several_files_add_up_as_in_pstats(self):
+    def test_beginnings_of_sort_keys(self):
+        """Any that is the beginning of keys of one order, and no other."""
         self.python([self.program("many_functions.py"), self.tmp])
-        names = ["names.prof", "compile.prof", "many.prof"]
-        self.tool("import", "--merge", "-o", self.db, *names)
-        script = self.script(r"""
-            import pstats, sys
-            pstats.Stats(*sys.argv[2:]).dump_stats(sys.argv[1])
-            """, "add.py")
-        added = self.tmp / "added.prof"
-        self.python([script, added, *names])
-        self.tool("import", "-o", self.db, added)
-        for form in "report", "callers", "callees":
-            self.assertEqual(*[
-                self.tool(form, "-n0", "-s", "nfl", "-s", "stdname",
-                          "--run=%d" % run).stdout for run in (1, 2)])
-        self.assertEqual(os.path.getsize(self.export(1)),
-                         os.path.getsize(self.export(2)))
+        self.tool("import", "-o", self.db, self.tmp / "odd.prof")
+        known = json.loads(self.python(["-c", """if 1:
+            import json, pstats
+            stats = pstats.Stats()
+            print(json.dumps([list(stats.get_sort_arg_defs()),
+                              list(stats.sort_arg_dict_default)]))
+            """]).stdout)
+        beginnings = {key[:n + 1] for key in known[1] for n in range(len(key))}
+        self.assertGreater(len(beginnings), 50)
+        for word in sorted(beginnings):
+            self.tool("report", "-s", word, self.db,
+                      check=0 if word in known[0] else 2)

@@ -114,24 +114,28 @@ static inline void pl_leave(struct pl_recorder *r, uint64_t key,
  * not match.  Kept free of calls, so that a callback that ends in a tail call
  * of the long path saves no register.
  */
-static inline bool pl_enter_short(struct pl_recorder *r, uint64_t key,
-				  int resumed, uint32_t flags)
+
+/* The child for @key if it is the one hit last or the one behind that, as in
+ * a loop that calls f, g, h in turn; else 0. */
+static inline uint32_t pl_child_short(struct pl_recorder *r, uint64_t key)
 {
 	struct pl_node *cur = (struct pl_node *)r->cur;
-	struct pl_frame *f = (struct pl_frame *)r->sp;
 	uint32_t id = cur->last;
 	struct pl_node *n = pl_node_at(r, id);
 
-	if (pl_unlikely(n->key != key)) {
-		/* A loop that calls f, g, h in turn. */
-		if (!id)
-			return false;
-		id = n->next;
-		n = pl_node_at(r, id);
-		if (n->key != key)
-			return false;
-		cur->last = id;
-	}
+	if (pl_likely(n->key == key))
+		return id;
+	if (!id || pl_node_at(r, n->next)->key != key)
+		return 0;
+	return cur->last = n->next;
+}
+
+static inline bool pl_push_short(struct pl_recorder *r, uint32_t id,
+				 int resumed, uint32_t flags)
+{
+	struct pl_node *n = pl_node_at(r, id);
+	struct pl_frame *f = (struct pl_frame *)r->sp;
+
 	if (pl_unlikely(r->sp == r->limit))
 		return false;
 	(&n->calls)[resumed]++;
@@ -141,6 +145,14 @@ static inline bool pl_enter_short(struct pl_recorder *r, uint64_t key,
 	r->sp = (uint64_t)(uintptr_t)(f + 1);
 	f->t0 = r->latest = pl_counter();
 	return true;
+}
+
+static inline bool pl_enter_short(struct pl_recorder *r, uint64_t key,
+				  int resumed, uint32_t flags)
+{
+	uint32_t id = pl_child_short(r, key);
+
+	return pl_likely(id != 0) && pl_push_short(r, id, resumed, flags);
 }
 
 static inline bool pl_leave_short(struct pl_recorder *r, uint64_t key)

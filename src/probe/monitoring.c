@@ -273,7 +273,7 @@ static struct pl_node *first_sight(struct pl_recorder *r,
 {
 	switch (c->kind) {
 	case CALLEE_C:
-		return pl_probe_cfunction(r, c->object);
+		return pl_probe_cfunction(r, c->object, key);
 	case CALLEE_DESCR:
 		return pl_probe_methoddescr(r, c->object, c->self);
 	default:

@@ -173,10 +173,9 @@ struct pl_node *pl_probe_code(struct pl_recorder *r, PyObject *code)
 	return first_sight(r, CODE, (uint64_t)(uintptr_t)code, code, NULL);
 }
 
-struct pl_node *pl_probe_cfunction(struct pl_recorder *r, PyObject *func)
+struct pl_node *pl_probe_cfunction(struct pl_recorder *r, PyObject *func,
+				   uint64_t key)
 {
-	uint64_t key = (uint64_t)(uintptr_t)((struct pl_cfunction *)func)->ml;
-
 	return first_sight(r, CFUNCTION, key, func, NULL);
 }
 

@@ -84,7 +84,8 @@ void pl_probe_thread_keeps(unsigned int key, const void *value);
 /* First sight of a callable in a recorder: name it, make its node.  Keep the
  * pending exception.  Never NULL. */
 struct pl_node *pl_probe_code(struct pl_recorder *r, PyObject *code);
-struct pl_node *pl_probe_cfunction(struct pl_recorder *r, PyObject *func);
+struct pl_node *pl_probe_cfunction(struct pl_recorder *r, PyObject *func,
+				   uint64_t key);
 struct pl_node *pl_probe_methoddescr(struct pl_recorder *r, PyObject *descr,
 				     PyObject *self);
 struct pl_node *pl_probe_other(struct pl_recorder *r, PyObject *callable,

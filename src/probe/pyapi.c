@@ -27,7 +27,6 @@ int pl_pyapi_init(struct pl_error *err)
 		{ "PyInterpreterState_Main", &pl_py.main_interpreter, NEEDED },
 		{ "PyInterpreterState_ThreadHead", &pl_py.thread_head, NEEDED },
 		{ "PyThreadState_Next", &pl_py.thread_next, NEEDED },
-		{ "PyFrame_GetCode", &pl_py.frame_code, NEEDED },
 		{ "PyFrame_GetLasti", &pl_py.frame_lasti, IF_THERE },
 		{ "PyGILState_Check", &pl_py.gil_check, NEEDED },
 		{ "PyEval_GetFrame", &pl_py.current_frame, NEEDED },

@@ -49,7 +49,6 @@ struct pl_pyapi {
 	PyInterpreterState *(*main_interpreter)(void);
 	PyThreadState *(*thread_head)(PyInterpreterState *);
 	PyThreadState *(*thread_next)(PyThreadState *);
-	PyObject *(*frame_code)(PyObject *frame);	/* new reference */
 	int (*frame_lasti)(PyObject *frame);		/* 3.11 */
 	int (*gil_check)(void);
 	void *(*current_frame)(void);			/* borrowed */
@@ -90,6 +89,16 @@ struct pl_method_wrapper {
 	PyObject *descr;
 	PyObject *self;
 };
+
+/* f_code of 3.9 and 3.10, and of 3.11, where a frame is a shell; borrowed. */
+static inline PyObject *pl_frame_code(PyObject *frame)
+{
+	const char *at = (const char *)frame;
+
+	if (pl_py.version == 0x030b)
+		at = *(const char *const *)(at + 24);
+	return *(PyObject *const *)(at + 32);
+}
 
 /* f_lasti of 3.9 and 3.10, whose frames are objects; -1: not yet run. */
 static inline int pl_frame_lasti(PyObject *frame)

@@ -218,18 +218,33 @@ static int look_again(void *unused)
 
 /* cProfile's enable and disable, and sys.setprofile.  Others of that name do
  * no harm. */
-static void expect_change(const PyMethodDef *ml)
+static bool changes_hook(const PyMethodDef *ml)
 {
 	static const char *const names[] = { "enable", "disable",
 					     "setprofile" };
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		if (pl_likely(*ml->ml_name != *names[i]) ||
-		    strcmp(ml->ml_name, names[i]))
-			continue;
-		changing = (uint64_t)(uintptr_t)ml;
-		(void)Py_AddPendingCall(look_again, NULL);
-	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (*ml->ml_name == *names[i] &&
+		    !strcmp(ml->ml_name, names[i]))
+			return true;
+	return false;
+}
+
+static bool starts_threads(const PyMethodDef *ml)
+{
+	uint64_t key = (uint64_t)(uintptr_t)ml;
+
+	return key == thread_starters[0] || key == thread_starters[1];
+}
+
+/*
+ * Of a function whose call has to be looked at the key is odd.  The short path
+ * asks for even ones, and so never takes one of these.
+ */
+static uint64_t c_key(const PyMethodDef *ml)
+{
+	return (uint64_t)(uintptr_t)ml |
+	       (changes_hook(ml) || starts_threads(ml));
 }
 
 /*
@@ -369,80 +384,119 @@ static void leave_frame(struct pl_recorder *r, PyObject *frame,
 		pl_leave(r, key, 0);
 }
 
-static void enter_c(struct pl_recorder *r, PyObject *func)
+static void enter_c(struct pl_recorder *r, PyObject *func, uint64_t key)
 {
-	struct pl_node *n = pl_child(
-		r, (uint64_t)(uintptr_t)((struct pl_cfunction *)func)->ml);
+	struct pl_node *n = pl_child(r, key);
 
 	if (pl_unlikely(!n))
-		n = pl_probe_cfunction(r, func);
+		n = pl_probe_cfunction(r, func, key);
 	pl_push(r, n, 0, PL_FRAME_C);
 }
 
-static void one_event(struct pl_recorder *r, PyObject *frame, int what,
-		      PyObject *arg, PyObject *code)
+static void frame_event(PyObject *frame, int what, PyObject *arg)
 {
-	switch (what) {
-	case PL_TRACE_CALL:
-		enter_frame(r, frame, code);
-		break;
-	case PL_TRACE_RETURN:
-		leave_frame(r, frame, code, arg);
-		break;
-	case PL_TRACE_C_CALL:
-		if (r->flags & PL_RECORDER_BUILTINS)
-			enter_c(r, arg);
-		break;
-	case PL_TRACE_C_RETURN:
-	case PL_TRACE_C_EXCEPTION:
-		if (r->flags & PL_RECORDER_BUILTINS)
-			pl_leave(r, (uint64_t)(uintptr_t)
-					    ((struct pl_cfunction *)arg)->ml,
-				 PL_FRAME_C);
-		break;
-	}
+	PyObject *code = pl_frame_code(frame);
+
+	for (struct pl_recorder *r = pl_tls.first; r;
+	     r = (struct pl_recorder *)(uintptr_t)r->more)
+		if (what == PL_TRACE_CALL)
+			enter_frame(r, frame, code);
+		else if (what == PL_TRACE_RETURN)
+			leave_frame(r, frame, code, arg);
 }
 
-static bool starts_threads(PyObject *func)
+static void c_event(int what, PyObject *func)
+{
+	const PyMethodDef *ml = ((struct pl_cfunction *)func)->ml;
+	uint64_t key = c_key(ml);
+
+	for (struct pl_recorder *r = pl_tls.first; r;
+	     r = (struct pl_recorder *)(uintptr_t)r->more)
+		if (!(r->flags & PL_RECORDER_BUILTINS))
+			continue;
+		else if (what == PL_TRACE_C_CALL)
+			enter_c(r, func, key);
+		else
+			pl_leave(r, key, PL_FRAME_C);
+	if (what == PL_TRACE_C_RETURN && all_threads_on && starts_threads(ml))
+		install_everywhere();
+}
+
+static __attribute__((noinline)) int on_event_long(PyObject *frame, int what,
+						   PyObject *arg)
+{
+	bool of_c = what >= PL_TRACE_C_CALL && PyCFunction_Check(arg);
+	int rc = 0;
+
+	if (!pl_tls_first())
+		;
+	else if (what < PL_TRACE_C_CALL)
+		frame_event(frame, what, arg);
+	else if (of_c)
+		c_event(what, arg);
+	if (pl_unlikely(theirs.func != NULL))
+		rc = pass_on(frame, what, arg);
+	if (pl_unlikely(!pl_tls.first)) {
+		give_hook_back();
+	} else if (of_c && what == PL_TRACE_C_CALL &&
+		   changes_hook(((struct pl_cfunction *)arg)->ml)) {
+		/* Last: Python code run before would make the pending call. */
+		changing = c_key(((struct pl_cfunction *)arg)->ml);
+		(void)Py_AddPendingCall(look_again, NULL);
+	}
+	return rc;
+}
+
+/* A generator's frame takes the long path: it may be entered in the middle. */
+static inline bool enter_frame_short(struct pl_recorder *r, PyObject *frame)
+{
+	uint64_t key = (uint64_t)(uintptr_t)pl_frame_code(frame);
+	uint32_t id = pl_child_short(r, key);
+	const struct pl_func *f = (const struct pl_func *)(r->base +
+		(uint64_t)pl_node_at(r, id)->func * 32);
+
+	return pl_likely(id && f->pad[0] == FUNC_LOOKED_AT) &&
+	       pl_push_short(r, id, 0, 0);
+}
+
+static inline bool c_event_short(struct pl_recorder *r, PyObject *func,
+				 bool enter)
 {
 	uint64_t key = (uint64_t)(uintptr_t)((struct pl_cfunction *)func)->ml;
 
-	return key == thread_starters[0] || key == thread_starters[1];
-}
-
-static void record(PyObject *frame, int what, PyObject *arg)
-{
-	PyObject *code = NULL;
-
-	if (what < PL_TRACE_C_CALL) {
-		code = pl_py.frame_code(frame);
-		Py_DECREF(code);	/* the frame holds it */
-	} else if (!PyCFunction_Check(arg)) {
-		return;
-	}
-	for (struct pl_recorder *r = pl_tls.first; r;
-	     r = (struct pl_recorder *)(uintptr_t)r->more)
-		one_event(r, frame, what, arg, code);
-	if (pl_unlikely(what == PL_TRACE_C_RETURN && all_threads_on &&
-			starts_threads(arg)))
-		install_everywhere();
+	if (pl_unlikely(Py_TYPE(func) != &PyCFunction_Type ||
+			!(r->flags & PL_RECORDER_BUILTINS)))
+		return false;
+	return enter ? pl_enter_short(r, key, 0, PL_FRAME_C) :
+		       pl_leave_short(r, key);
 }
 
 static int on_event(PyObject *obj, PyObject *frame, int what, PyObject *arg)
 {
-	int rc = 0;
+	struct pl_recorder *r = pl_tls_only();
+	bool done = false;
 
 	(void)obj;
-	if (pl_tls_first())
-		record(frame, what, arg);
-	if (pl_unlikely(theirs.func != NULL))
-		rc = pass_on(frame, what, arg);
-	if (pl_unlikely(!pl_tls.first))
-		give_hook_back();
-	else if (what == PL_TRACE_C_CALL && PyCFunction_Check(arg))
-		/* Last: Python code run before would make the pending call. */
-		expect_change(((struct pl_cfunction *)arg)->ml);
-	return rc;
+	if (pl_unlikely(!r || theirs.func))
+		return on_event_long(frame, what, arg);
+	switch (what) {
+	case PL_TRACE_CALL:
+		done = enter_frame_short(r, frame);
+		break;
+	case PL_TRACE_RETURN:
+		/* Without a value it may be that of a call never entered. */
+		done = arg && pl_leave_short(r, (uint64_t)(uintptr_t)
+						pl_frame_code(frame));
+		break;
+	case PL_TRACE_C_CALL:
+		done = c_event_short(r, arg, true);
+		break;
+	case PL_TRACE_C_RETURN:
+	case PL_TRACE_C_EXCEPTION:
+		done = c_event_short(r, arg, false);
+		break;
+	}
+	return pl_likely(done) ? 0 : on_event_long(frame, what, arg);
 }
 
 /* -------------------------------------------------------- registration -- */

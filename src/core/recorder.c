@@ -305,7 +305,8 @@ static struct pl_node *fold(struct pl_recorder *r, uint64_t key, uint32_t func)
 		if (!top)
 			return NULL;
 		r->fold_root = pl_node_id(r, top);
-		rec->header->flags |= PL_REC_F_FOLDED;
+		__atomic_or_fetch(&rec->header->flags, PL_REC_F_FOLDED,
+				  __ATOMIC_RELAXED);
 	}
 	top = pl_node_at(r, r->fold_root);
 	caller = child_of(r, top, func_key(cur->func), cur->func);
@@ -328,7 +329,7 @@ struct pl_node *pl_child_add(struct pl_recorder *r, uint64_t key,
 	if (n)
 		return n;
 	r->n_lost++;
-	recording_of(r)->header->flags |= PL_REC_F_LOST;
+	pl_recording_lose(recording_of(r));
 	return pl_node_at(r, priv_of(r)->lost);
 }
 
@@ -391,7 +392,7 @@ bool pl_stack_grow(struct pl_recorder *r)
 	if (!chunk) {
 		/* This call goes unseen; its leave will match nothing. */
 		r->n_lost++;
-		rec->header->flags |= PL_REC_F_LOST;
+		pl_recording_lose(rec);
 		return false;
 	}
 	memcpy(chunk + 1, (void *)(uintptr_t)old, used);
@@ -521,7 +522,7 @@ struct pl_recorder *pl_recorder_new(struct pl_session *session)
 	return r;
 fail:
 	/* A thread of which nothing will be known. */
-	__atomic_or_fetch(&rec->header->flags, PL_REC_F_LOST, __ATOMIC_RELAXED);
+	pl_recording_lose(rec);
 	if (r)
 		r->flags |= PL_RECORDER_ENDED;
 	pl_pages_free(p, sizeof(*p));

@@ -295,8 +295,9 @@ static struct pl_chunk *chunk_locked(struct pl_recording *rec,
 	struct pl_chunk *chunk;
 
 	if (end * PL_PAGE > rec->mapped &&
-	    grow(rec, end * PL_PAGE - rec->mapped, NULL)) {
-		rec->header->flags |= PL_REC_F_LOST;
+	    grow(rec, end * PL_PAGE - rec->mapped,
+		 *rec->lost.text ? NULL : &rec->lost)) {
+		pl_recording_lose(rec);
 		return NULL;
 	}
 	chunk = (struct pl_chunk *)(rec->base + rec->next_page * PL_PAGE);

@@ -69,6 +69,8 @@ struct pl_recording {
 	/* Stacks of ended threads, to be used again (cell ids of chunks). */
 	uint32_t free_stacks[16];
 	uint32_t n_free_stacks;
+
+	struct pl_error lost;		/* why it could not grow, at first */
 };
 
 /*
@@ -103,6 +105,13 @@ bool pl_recording_set_key(struct pl_recording *rec, uint64_t key,
 
 /* A zeroed recorder slot, or NULL.  Takes the lock. */
 struct pl_recorder *pl_recording_new_recorder(struct pl_recording *rec);
+
+/* Something had no room: mark it as lost.  From any thread. */
+static inline void pl_recording_lose(struct pl_recording *rec)
+{
+	__atomic_or_fetch(&rec->header->flags, PL_REC_F_LOST,
+			  __ATOMIC_RELAXED);
+}
 
 /* The host is about to limit its address space, which counts what is reserved:
  * give back nearly all of it.  Takes the lock. */

@@ -229,6 +229,18 @@ int pl_engine_save(const char *db, struct pl_error *err)
 				      err);
 }
 
+/* Is there less in the recording than there was to record? */
+static bool has_lost(const struct pl_session *s, struct pl_error *err)
+{
+	const struct pl_rec_header *h = s->rec.header;
+
+	if (!(__atomic_load_n(&h->flags, __ATOMIC_RELAXED) & PL_REC_F_LOST))
+		return false;
+	pl_fail(err, PL_ERR_FULL, "calls are missing: %s",
+		*s->rec.lost.text ? s->rec.lost.text : "no memory");
+	return true;
+}
+
 void pl_engine_finish(enum pl_end end, int status, bool may_ingest)
 {
 	struct pl_session *s = session;
@@ -241,7 +253,8 @@ void pl_engine_finish(enum pl_end end, int status, bool may_ingest)
 	    s->rec.header->pid != (uint32_t)getpid())
 		return;
 	pl_session_finish(s, end, status);
-	if (may_ingest && s->options.ingest && ingest(s, &err))
+	if ((may_ingest && s->options.ingest && ingest(s, &err)) ||
+	    has_lost(s, &err))
 		pl_engine_complain(&err);
 	errno = saved;
 }

@@ -13,7 +13,9 @@ probe_sources = \
 	%reldir%/probe.h \
 	%reldir%/pyapi.c \
 	%reldir%/pyapi.h \
-	%reldir%/setprofile.c
+	%reldir%/setprofile.c \
+	%reldir%/sysprofile.c \
+	%reldir%/sysprofile.h
 
 # Python's symbols stay undefined: the interpreter that loads it has them.
 plpy_LTLIBRARIES += _proflite.la

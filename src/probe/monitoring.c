@@ -17,6 +17,7 @@
 
 #include "base/hash.h"
 #include "core/recorder_inline.h"
+#include "probe/sysprofile.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -415,6 +416,73 @@ static PyObject *on_c_return(PyObject *self, PyObject *const *args, size_t n,
 	return c_return_long(args);
 }
 
+/* ------------------------------------------------------ sys.setprofile -- */
+
+/* Per interpreter: the id we hold in it, by interpreter id. */
+static struct held_tool {
+	int64_t interpreter;
+	int tool;
+	bool c_calls;
+	struct callback *c_return;	/* borrowed */
+	struct held_tool *next;
+} *held_tools;
+
+static struct held_tool *find_tool(void);
+
+/* Their function's place in the thread state, where NULL stands for now. */
+static __thread struct {
+	void **place;
+	void *func;
+} hidden;
+
+/* Instead of on_c_return, until a function that is hidden is put back. */
+static PyObject *on_c_return_of_setprofile(PyObject *self,
+					   PyObject *const *args, size_t n,
+					   PyObject *kw)
+{
+	if (hidden.place) {
+		*hidden.place = hidden.func;
+		hidden.place = NULL;
+		((struct callback *)self)->vectorcall = on_c_return;
+	}
+	return on_c_return(self, args, n, kw);
+}
+
+/* c_profilefunc is two words before c_profileobj, and that is @function. */
+static void **find_profile_func(PyObject *function)
+{
+	void **words = (void **)PyThreadState_Get();
+
+	for (size_t i = 4; i < 40; i++)
+		if (words[i] == function && words[i - 2])
+			return &words[i - 2];
+	return NULL;
+}
+
+/*
+ * The interpreter tells tools of an event from the highest id to the lowest,
+ * and their function is one with a higher id than any of ours: it is not there
+ * when it would be called, and is put back when we are.
+ */
+static void profile_was_set(PyObject *function, bool is_first)
+{
+	struct pl_recorder *r = pl_tls_first();
+	struct held_tool *t = find_tool();
+	void **place;
+
+	/* Unless that end is told us, too. */
+	if (!is_first || !t || !t->c_return ||
+	    ((struct pl_node *)(uintptr_t)r->cur)->key != pl_sysprofile_key())
+		return;
+	place = find_profile_func(function);
+	if (!place)
+		return;
+	hidden.place = place;
+	hidden.func = *place;
+	*place = NULL;
+	t->c_return->vectorcall = on_c_return_of_setprofile;
+}
+
 /* -------------------------------------------------------- registration -- */
 
 static const struct event {
@@ -436,14 +504,6 @@ static const struct event {
 
 /* Free ids first; cProfile's (2), a debugger's (0) and coverage's (1) last. */
 static const int tool_ids[] = { 3, 4, 5, 1, 0, 2 };
-
-/* Per interpreter: the id we hold in it, by interpreter id. */
-static struct held_tool {
-	int64_t interpreter;
-	int tool;
-	bool c_calls;
-	struct held_tool *next;
-} *held_tools;
 
 static int64_t current_interpreter(void)
 {
@@ -514,8 +574,9 @@ static bool call_ok(PyObject *result)
 	return result != NULL;
 }
 
-static bool register_one(PyObject *monitoring, PyTypeObject *type, int tool,
-			 const struct event *event, long bit)
+static bool register_one(PyObject *monitoring, PyTypeObject *type,
+			 struct held_tool *t, const struct event *event,
+			 long bit)
 {
 	PyObject *cb = PyType_GenericAlloc(type, 0);
 	bool ok;
@@ -523,8 +584,10 @@ static bool register_one(PyObject *monitoring, PyTypeObject *type, int tool,
 	if (!cb)
 		return false;
 	((struct callback *)cb)->vectorcall = event->fn;
+	if (!strcmp(event->name, "C_RETURN"))
+		t->c_return = (struct callback *)cb;
 	ok = call_ok(PyObject_CallMethod(monitoring, "register_callback",
-					 "ilO", tool, bit, cb));
+					 "ilO", t->tool, bit, cb));
 	Py_DECREF(cb);
 	return ok;
 }
@@ -580,7 +643,7 @@ static void find_method_wrapper_type(void)
 	PyErr_Clear();
 }
 
-static bool register_all(PyObject *monitoring, int tool)
+static bool register_all(PyObject *monitoring, struct held_tool *t)
 {
 	PyObject *type, *m;
 	bool ok;
@@ -591,7 +654,7 @@ static bool register_all(PyObject *monitoring, int tool)
 	ok = type != NULL;
 
 	for (size_t i = 0; ok && i < N_EVENTS; i++)
-		ok = register_one(monitoring, (PyTypeObject *)type, tool,
+		ok = register_one(monitoring, (PyTypeObject *)type, t,
 				  &events[i],
 				  event_bit(monitoring, events[i].name));
 	Py_XDECREF(type);
@@ -646,7 +709,9 @@ static int attach(bool all_threads, bool c_calls, PyObject *owner,
 		return pl_fail(err, PL_ERR_BUSY, "all six sys.monitoring tool "
 			       "ids are in use");
 	t = pl_pages_alloc(sizeof(*t));
-	if (!t || !register_all(monitoring, tool) ||
+	if (t)
+		t->tool = tool;
+	if (!t || !register_all(monitoring, t) ||
 	    !set_events(monitoring, tool, c_calls)) {
 		pl_pages_free(t, sizeof(*t));
 		fail_with_exception(err, "sys.monitoring");
@@ -654,7 +719,6 @@ static int attach(bool all_threads, bool c_calls, PyObject *owner,
 		return PL_ERR_SYS;
 	}
 	t->interpreter = current_interpreter();
-	t->tool = tool;
 	t->c_calls = c_calls;
 	t->next = held_tools;
 	held_tools = t;
@@ -693,4 +757,5 @@ const struct pl_probe_ops pl_probe_monitoring = {
 	.attach = attach,
 	.detach = detach,
 	.forget = forget,
+	.profile_was_set = profile_was_set,
 };

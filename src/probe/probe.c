@@ -7,6 +7,7 @@
 #include "core/recorder_inline.h"
 #include "probe/greenlets.h"
 #include "probe/names.h"
+#include "probe/sysprofile.h"
 
 #include <string.h>
 
@@ -288,6 +289,7 @@ int pl_probe_begin(struct pl_session *s, PyObject *owner,
 		side->c_calls = c_calls;
 		count(s, 1);
 	}
+	pl_sysprofile_watch();
 	pl_greenlets_begin();
 	return 0;
 }
@@ -379,6 +381,11 @@ void pl_probe_thread_keeps(unsigned int key, const void *value)
 {
 	if (back_end()->thread_keeps)
 		back_end()->thread_keeps(key, value);
+}
+
+void pl_probe_profile_was_set(PyObject *function, bool is_first)
+{
+	back_end()->profile_was_set(function, is_first);
 }
 
 void pl_probe_forget(void)

@@ -42,6 +42,8 @@ struct pl_probe_ops {
 	void (*forget)(void);
 	/* See pl_probe_thread_keeps; may be NULL. */
 	void (*thread_keeps)(unsigned int key, const void *value);
+	/* See pl_probe_profile_was_set. */
+	void (*profile_was_set)(PyObject *function, bool is_first);
 };
 
 extern const struct pl_probe_ops pl_probe_monitoring;
@@ -80,6 +82,13 @@ void pl_probe_forget(void);
  * GIL: the thread has none yet.
  */
 void pl_probe_thread_keeps(unsigned int key, const void *value);
+
+/*
+ * The calling thread, which has recorders, has just set @function by
+ * sys.setprofile, and that call has yet to end.  @is_first: there was none
+ * before, and so the end is not for it.
+ */
+void pl_probe_profile_was_set(PyObject *function, bool is_first);
 
 /* First sight of a callable in a recorder: name it, make its node.  Keep the
  * pending exception.  Never NULL. */

@@ -25,6 +25,7 @@
 #include "probe/probe.h"
 
 #include "core/recorder_inline.h"
+#include "probe/sysprofile.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -37,10 +38,15 @@ static int on_event(PyObject *obj, PyObject *frame, int what, PyObject *arg);
 
 /* -------------------------------------------------------------- the hook -- */
 
-/* Somebody else's hook, which ours passes events on to.  One a thread. */
+/*
+ * Somebody else's hook, which ours passes events on to.  One a thread.  While
+ * its object stands in the thread state, that holds it: it has to go when the
+ * program sets another one, and not later.
+ */
 static __thread struct {
 	pl_tracefunc func;
-	PyObject *obj;			/* owned */
+	PyObject *obj;
+	bool is_owned;
 } theirs;
 
 /* c_profilefunc in PyThreadState, by words; c_profileobj is two further. */
@@ -92,6 +98,10 @@ static void set_hook(pl_tracefunc func, PyObject *owner)
 	PyObject *type, *value, *traceback, *old;
 
 	PyErr_Fetch(&type, &value, &traceback);
+	if (theirs.obj && !theirs.is_owned) {
+		Py_INCREF(theirs.obj);
+		theirs.is_owned = true;
+	}
 	old = func_word ? ((PyObject *const *)ts)[func_word + 2] : NULL;
 	Py_XINCREF(old);
 	pl_py.set_profile(func, owner);
@@ -101,10 +111,11 @@ static void set_hook(pl_tracefunc func, PyObject *owner)
 
 static void forget_theirs(void)
 {
-	PyObject *obj = theirs.obj;
+	PyObject *obj = theirs.is_owned ? theirs.obj : NULL;
 
 	theirs.func = NULL;
 	theirs.obj = NULL;
+	theirs.is_owned = false;
 	Py_XDECREF(obj);
 }
 
@@ -119,11 +130,15 @@ static void take_hook(PyObject *owner)
 		forget_theirs();
 		theirs.func = func;
 		theirs.obj = ((PyObject *const *)ts)[func_word + 2];
-		Py_XINCREF(theirs.obj);
 	}
 	if (!owner)
 		owner = pl_probe_owner();
-	set_hook(on_event, owner ? owner : theirs.obj);
+	if (!owner)
+		owner = theirs.obj;
+	if (func && owner == ((PyObject *const *)ts)[func_word + 2])
+		((pl_tracefunc *)ts)[func_word] = on_event;
+	else
+		set_hook(on_event, owner);
 }
 
 static void give_hook_back(void)
@@ -131,8 +146,8 @@ static void give_hook_back(void)
 	pl_tracefunc func = theirs.func;
 	PyObject *obj = theirs.obj;
 
-	theirs.func = NULL;
-	theirs.obj = NULL;
+	Py_XINCREF(obj);
+	forget_theirs();
 	set_hook(func, obj);
 	Py_XDECREF(obj);
 }
@@ -194,11 +209,46 @@ static void thread_keeps(unsigned int key, const void *value)
 /* The call of what is about to change the hook; its end goes to the new one. */
 static uint64_t changing;
 
+/* Somebody has put a hook in the place of ours, or has taken it away. */
+static void regain_hook(void)
+{
+	PyThreadState *ts = PyThreadState_Get();
+
+	if (hook_func(ts)) {
+		take_hook(((PyObject *const *)ts)[func_word + 2]);
+	} else {
+		forget_theirs();
+		set_hook(on_event, pl_probe_owner());
+	}
+}
+
+/* The end of the call that has set their function is not for it. */
+static __thread bool is_unannounced;
+
+static void profile_was_set(PyObject *function, bool is_first)
+{
+	(void)function;
+	if (!func_word || hook_func(PyThreadState_Get()) == on_event)
+		return;
+	regain_hook();
+	is_unannounced = is_first;
+}
+
+static bool is_for_them(int what, PyObject *arg)
+{
+	bool is_end = what == PL_TRACE_C_RETURN && is_unannounced &&
+		      PyCFunction_Check(arg) &&
+		      (uint64_t)(uintptr_t)((struct pl_cfunction *)arg)->ml ==
+			      pl_sysprofile_key();
+
+	is_unannounced = false;
+	return !is_end;
+}
+
 /* In the main thread, between two instructions. */
 static int look_again(void *unused)
 {
-	PyThreadState *ts = PyThreadState_Get();
-	pl_tracefunc func = hook_func(ts);
+	pl_tracefunc func = hook_func(PyThreadState_Get());
 
 	(void)unused;
 	if (!pl_tls_first() || func == on_event)
@@ -207,21 +257,14 @@ static int look_again(void *unused)
 	     r = (struct pl_recorder *)(uintptr_t)r->more)
 		if (((struct pl_node *)(uintptr_t)r->cur)->key == changing)
 			pl_leave(r, changing, PL_FRAME_C);
-	if (func) {
-		take_hook(((PyObject *const *)ts)[func_word + 2]);
-	} else {
-		forget_theirs();
-		set_hook(on_event, pl_probe_owner());
-	}
+	regain_hook();
 	return 0;
 }
 
-/* cProfile's enable and disable, and sys.setprofile.  Others of that name do
- * no harm. */
+/* cProfile's enable and disable.  Others of that name do no harm. */
 static bool changes_hook(const PyMethodDef *ml)
 {
-	static const char *const names[] = { "enable", "disable",
-					     "setprofile" };
+	static const char *const names[] = { "enable", "disable" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (*ml->ml_name == *names[i] &&
@@ -434,7 +477,7 @@ static __attribute__((noinline)) int on_event_long(PyObject *frame, int what,
 		frame_event(frame, what, arg);
 	else if (of_c)
 		c_event(what, arg);
-	if (pl_unlikely(theirs.func != NULL))
+	if (pl_unlikely(theirs.func != NULL) && is_for_them(what, arg))
 		rc = pass_on(frame, what, arg);
 	if (pl_unlikely(!pl_tls.first)) {
 		give_hook_back();
@@ -558,4 +601,5 @@ const struct pl_probe_ops pl_probe_setprofile = {
 	.detach = detach,
 	.forget = forget,
 	.thread_keeps = thread_keeps,
+	.profile_was_set = profile_was_set,
 };

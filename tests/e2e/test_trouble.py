@@ -586,6 +586,30 @@ class Hostile(Case):
                 print(sys.exc_info()[0])
             """)
 
+    def test_profile_functions_see_the_same(self):
+        """The end of the call that sets one is for us alone, and none of the
+        program's calls goes without."""
+        app = self.program("profile_functions.py")
+        plain = self.command([self.py.path, app])
+        for how in self.record, self.preload:
+            done = how([app])
+            self.assertEqual((done.stdout, done.stderr),
+                             (plain.stdout, plain.stderr))
+            self.assertEqual(self.value(
+                "select ncalls from pstats where function = 'plain2'"), 2)
+            self.db.unlink()
+
+    def test_profile_of_the_library(self):
+        """It asserts that calls and returns match."""
+        app = self.script("def f(): return len([])\nf()\n")
+        if self.py.version >= (3, 17):
+            self.skipTest("Python %s has no profile" % self.py.name)
+        done = self.record(["-W", "ignore", "-m", "profile", app])
+        self.assertIn("(f)", done.stdout)
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(self.value("select ncalls from pstats "
+                                    "where function = 'f'"), 1)
+
     def test_signals_during_the_end(self):
         """Interrupted system calls while the database is written. The handler
         is one of C: Python's go before the end."""

@@ -71,6 +71,12 @@ class Plan(NamedTuple):
                    r.random() * most)
 
 
+def no_signal_ignored():
+    for name in SIGNALS:
+        if name != "SIGKILL":
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+
 class Round(unittest.TestCase):
     def __init__(self, python, stage, seed, results):
         super().__init__("play")
@@ -118,8 +124,9 @@ class Round(unittest.TestCase):
             [str(w) for w in argv], env=env, cwd=self.folder,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, start_new_session=True,
-            # The runner ignores ^C in us, and Python would in the victim.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+            # The runner ignores ^C in us, and who starts it in the background
+            # more; Python would in the victim.
+            preexec_fn=no_signal_ignored)
         with victim.stdout:
             self.await_word(victim.stdout)
             time.sleep(plan.delay)      # the moment, not a wait for anything

@@ -201,6 +201,30 @@ static uint32_t heap_pop(const struct view *v, struct heap *h)
 	return top;
 }
 
+static double least_percent(const struct view *v)
+{
+	if (v->a->percent >= 0)
+		return v->a->percent;
+	return v->a->format ? 0 : DEFAULT_PERCENT;
+}
+
+/* All that are heavy enough: a path comes after its caller. */
+static uint32_t show_all(struct view *v, uint32_t deepest)
+{
+	double least = least_percent(v);
+	uint32_t n = 1;
+
+	v->shown[0] = true;
+	for (uint32_t i = 1; i < v->paths.n; i++) {
+		const struct pl_path *p = &v->paths.paths[i];
+
+		v->shown[i] = v->shown[p->parent] && p->depth <= deepest &&
+			      percent(v, p->total_ns) >= least;
+		n += v->shown[i];
+	}
+	return n;
+}
+
 /*
  * The heaviest paths make a tree, for no path is heavier than its caller's.
  * Returns how many are left out.
@@ -208,22 +232,25 @@ static uint32_t heap_pop(const struct view *v, struct heap *h)
 static int show(struct view *v, int64_t most, uint32_t *left_out,
 		struct pl_error *err)
 {
-	double least = v->a->percent < 0 ? DEFAULT_PERCENT : v->a->percent;
+	double least = least_percent(v);
 	uint32_t deepest = v->a->depth < 0 || v->a->depth > UINT32_MAX / 2 ?
 			   UINT32_MAX : (uint32_t)v->a->depth +
 					!v->a->together;
-	struct heap h = { malloc(v->paths.n * sizeof(*h.paths)), 0 };
+	struct heap h = { NULL, 0 };
 	uint32_t n = 0;
 
 	v->shown = calloc(v->paths.n, sizeof(*v->shown));
-	if (!v->shown || !h.paths) {
-		free(h.paths);
+	if (!v->shown)
 		return no_memory(err);
+	if (!most) {
+		*left_out = v->paths.n - show_all(v, deepest);
+		return 0;
 	}
-	if (v->a->format && v->a->percent < 0)
-		least = 0;
+	h.paths = malloc(v->paths.n * sizeof(*h.paths));
+	if (!h.paths)
+		return no_memory(err);
 	heap_push(v, &h, 0);
-	while (h.n && (!most || n <= most)) {
+	while (h.n && n <= most) {
 		uint32_t at = heap_pop(v, &h);
 		const struct pl_path *p = &v->paths.paths[at];
 

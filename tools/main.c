@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct pl_cmd *const commands[] = {
 	&pl_cmd_record, &pl_cmd_report, &pl_cmd_callers, &pl_cmd_callees,
@@ -102,7 +103,12 @@ static int dispatch(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	int status = dispatch(argc, argv);
+	int status;
+
+	/* Not a page at a time, unless somebody watches. */
+	if (!isatty(STDOUT_FILENO))
+		setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+	status = dispatch(argc, argv);
 	int failed = pl_stream_flush(stdout);
 
 	if (!failed)

@@ -24,17 +24,22 @@ void pl_escape_put(FILE *out, const char *text, pl_escape_fn *escape)
 	size_t n = strlen(text), len;
 
 	for (; n; text += len, n -= len) {
-		int32_t c = pl_wtf8_next(text, n, &len);
+		int32_t c;
 
+		if ((unsigned char)*text < 128) {
+			len = 1;
+			if (!escape(out, *text))
+				putc_unlocked(*text, out);
+			continue;
+		}
+		c = pl_wtf8_next(text, n, &len);
 		/* A byte that is no text, as Python would have it. */
 		if (c < 0)
 			c = 0xdc00 + (unsigned char)*text;
 		if (is_surrogate(c))
 			fprintf(out, "\\u%04x", (unsigned)c);
-		else if (len > 1)
+		else
 			fwrite(text, 1, len, out);
-		else if (!escape(out, *text))
-			putc(*text, out);
 	}
 }
 

@@ -35,13 +35,15 @@ static uint32_t *find_slot(const struct pl_paths *p, uint32_t parent,
 	return &p->slots[i];
 }
 
-/* Twice as many slots as there is room for paths. */
-static int grow(struct pl_paths *p)
+/* Twice as many slots as there is room for paths; @more of them at least. */
+static int grow(struct pl_paths *p, uint32_t more)
 {
 	uint32_t capacity = p->capacity ? p->capacity * 2 : 256;
 	struct pl_path *paths;
 	uint32_t *slots;
 
+	while (capacity < UINT32_MAX / 4 && capacity - p->n < more)
+		capacity *= 2;
 	if (capacity > UINT32_MAX / 4)
 		return PL_ERR_NOMEM;
 	paths = realloc(p->paths, (size_t)capacity * sizeof(*paths));
@@ -68,7 +70,7 @@ uint32_t pl_paths_child(struct pl_paths *p, uint32_t parent, uint32_t func)
 	if (*slot)
 		return *slot - 1;
 	if (p->n == p->capacity) {
-		if (grow(p))
+		if (grow(p, 1))
 			return PL_PATH_NONE;
 		slot = find_slot(p, parent, func);
 	}
@@ -105,7 +107,7 @@ int pl_paths_init(struct pl_paths *p, uint32_t n_funcs, struct pl_error *err)
 
 	if (rc)
 		return rc;
-	if (grow(p))
+	if (grow(p, 1))
 		return pl_fail(err, PL_ERR_NOMEM, "out of memory");
 	p->paths[0] = (struct pl_path){ .func = PL_PATH_NONE,
 					.first = PL_PATH_NONE,
@@ -243,6 +245,9 @@ int pl_paths_add(struct pl_paths *p, uint32_t under, const struct pl_tree *tree,
 	p->depth = 0;
 	if (!rc)
 		rc = make_room(p, 0);
+	/* At once: each growth finds a new place for every path. */
+	if (!rc && !p->choice && p->capacity - p->n < tree->n)
+		rc = grow(p, tree->n);
 	if (!rc)
 		p->open[0] = 0;
 	for (uint32_t i = 1; !rc && i < tree->n; i++) {

@@ -561,7 +561,12 @@ void pl_profile_release(struct pl_profile *profile)
 static uint32_t find_func(const struct pl_profile *p, int64_t id)
 {
 	uint32_t low = 0, high = p->n_funcs;
+	uint64_t guess = p->n_funcs ? (uint64_t)id - (uint64_t)p->funcs[0].id
+				    : 0;
 
+	/* The functions of a run mostly came one after the other. */
+	if (guess < p->n_funcs && p->funcs[guess].id == id)
+		return (uint32_t)guess;
 	while (low < high) {
 		uint32_t mid = low + (high - low) / 2;
 

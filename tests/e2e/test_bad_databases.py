@@ -21,18 +21,26 @@ PROGRAM = """
 FORMATS = ["callgrind", "chrome", "collapsed", "csv", "dot", "html", "json",
            "pprof", "pstats", "speedscope"]
 
+# The discard port, where nobody listens.
+NO_SERVER = "http://127.0.0.1:9"
+
 
 def commands(db):
     """Every way to read @db, with only it on the command line."""
     yield "report", db
+    yield "report", "--columns", "all", db
+    yield "report", "-o", "json", db
     yield "callers", db
+    yield "callees", "-o", "csv", db
     yield "tree", db
     yield "tree", "--unfold", "-o", "json", db
     yield "runs", db
+    yield "runs", "-o", "csv", db
     yield "diff", db, "1", "1"
     yield "diff", db, "1", "1", "--paths"
     yield "sql", db, "select 1"
     yield "merge", "-o", "merged.db", db
+    yield "push", NO_SERVER, db
     for format in FORMATS:
         yield "export", "-f", format, "-o", "out", db
 
@@ -95,7 +103,8 @@ class BadDatabases(Case):
     def test_what_is_not_in_it(self):
         self.make()
         for args in commands(self.db):
-            if args[0] not in ("report", "callers", "tree", "export"):
+            if args[0] not in ("report", "callers", "callees", "tree",
+                               "export", "push"):
                 continue
             for option, what in (("--run=9", "run 9"),
                                  ("--thread=99", "thread 99"),
@@ -106,6 +115,13 @@ class BadDatabases(Case):
             done = self.tool(args[0], "--run=x", *args[1:], check=2)
             self.assertRegex(done.stderr, r"^proflite %s: --run=x: want "
                              r"[^\n]*\n$" % args[0])
+        for args in (["report", "--columns=all", "*"], ["callers", "["],
+                     ["callees", "-o", "csv", "(?<x>a)"],
+                     ["diff", "--only=(", "1", "1"]):
+            done = self.tool(args[0], *args[1:-1], self.db, args[-1],
+                             check=None)
+            self.assertIn(done.returncode, (1, 2), args)
+            self.assertRegex(done.stderr, r"^proflite %s: [^\n]*\n$" % args[0])
         for option in "--focus=[", "--ignore=*", "--focus=(?<x>a)":
             done = self.tool("tree", option, self.db, check=2)
             self.assertRegex(done.stderr, r"^proflite tree: [^\n]*\n$")

@@ -10,23 +10,12 @@ import resource
 import consumers
 from harness import Case, once
 
-PROGRAM = """
-    import sys
-    N = 2000
-    exec("\\n".join(
-        "def f%d(d):\\n    if d: F[%d + d](d - 1); F[%d + d](d - 1)"
-        % (i, (i * 7 + 1) % (N - 30), (i * 13 + 5) % (N - 30))
-        for i in range(N)))
-    F = [globals()["f%d" % i] for i in range(N)]
-    F[0](int(sys.argv[1]))
-    """
-
 SECONDS = 2
 
 
 class Big(Case):
     def make(self, depth):
-        self.record([self.script(PROGRAM), depth])
+        self.record([self.program("wide.py"), depth])
 
     def check(self, *commands):
         for args in commands:
@@ -42,7 +31,10 @@ class Big(Case):
         self.make("19")
         self.assertGreater(self.value("select count(*) from nodes"), 10**6)
         self.check(("report",), ("report", "--callers", "f1"), ("callers", "f1"),
-                   ("runs",), ("tree",), ("tree", "--unfold"),
+                   ("report", "--columns", "all"), ("report", "-o", "json"),
+                   ("callees", "-o", "csv"), ("runs",), ("runs", "-o", "csv"),
+                   ("merge", "-o", "all.db", self.db),
+                   ("tree",), ("tree", "--unfold"), ("tree", "--depth", "5"),
                    ("tree", "--focus", "f77[(]", "--ignore", "f9"),
                    ("tree", "--together", "--min-percent", "3"),
                    ("export", "-f", "csv", "-o", "x"),

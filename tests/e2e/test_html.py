@@ -35,17 +35,6 @@ PROGRAM = r'''
         subprocess.run([sys.executable, __file__], check=True)
     '''
 
-# Twice as many paths for each level.
-WIDE = """
-    import sys
-    N = 500
-    exec("\\n".join(
-        "def f%d(d):\\n    if d: F[%d + d](d - 1); F[%d + d](d - 1)"
-        % (i, i * 7 % 400 + 1, i * 13 % 400 + 5) for i in range(N)))
-    F = [globals()["f%d" % i] for i in range(N)]
-    F[0](int(sys.argv[1]))
-    """
-
 
 class Html(Case):
     def setUp(self):
@@ -394,8 +383,7 @@ class Html(Case):
 
     @once
     def test_a_hundred_thousand_paths_load_in_two_seconds(self):
-        self.script(WIDE)
-        self.record([self.tmp / "app.py", "16"])
+        self.record([self.program("wide.py"), "16"])
         self.assertGreater(self.value("select count(*) from nodes"), 100000)
         path = self.export()
         self.assertLess(path.stat().st_size, 12 * self.value(

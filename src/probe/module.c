@@ -59,24 +59,35 @@ static int64_t out_of_range(void)
 	return 0;
 }
 
-/* A tick: of the user's own unit when one is given, else a nanosecond. */
-static int64_t timer_value(struct profiler *p, PyObject *value)
+/* Of a timer with a unit: an integer, or what has an __index__ (numpy's). */
+static int64_t timer_units(PyObject *value)
 {
-	int64_t whole, ns;
-	double seconds;
+	PyObject *number = PyNumber_Index(value);
+	int64_t units;
 
-	if (PyLong_Check(value)) {
-		whole = PyLong_AsLongLong(value);
-		if (p->timeunit > 0)
-			return whole;
-		if (__builtin_mul_overflow(whole, 1000000000, &ns))
-			return out_of_range();
-		return ns;
-	}
-	if (p->timeunit > 0) {
+	if (!number) {
 		PyErr_SetString(PyExc_TypeError, "a timer with a timeunit has "
 				"to return integers");
 		return 0;
+	}
+	units = PyLong_AsLongLong(number);
+	Py_DECREF(number);
+	return units;
+}
+
+/* A tick: of the user's own unit when one is given, else a nanosecond. */
+static int64_t timer_value(struct profiler *p, PyObject *value)
+{
+	double seconds;
+	int64_t ns;
+
+	if (p->timeunit > 0)
+		return timer_units(value);
+	if (PyLong_Check(value)) {
+		if (__builtin_mul_overflow(PyLong_AsLongLong(value),
+					   1000000000, &ns))
+			return out_of_range();
+		return ns;
 	}
 	seconds = PyFloat_AsDouble(value) * 1e9;
 	if (!(seconds >= -0x1p63 && seconds < 0x1p63))

@@ -63,6 +63,21 @@ class Timer(Evil):
             a, b = (run(m.Profile(steps(1))) for m in (cProfile, proflite))
             assert a == b and a["leaf"] == (3, 3.0, 3.0)
             assert not unraisable
+            # What is no int and no float, but can be made one: cProfile of
+            # 3.15, in all.
+            import decimal, fractions
+            class Number:
+                def __init__(self, n):
+                    self.n = n
+
+                def __index__(self):
+                    return self.n
+            for kind, unit in ((Number, 1.0), (decimal.Decimal, 0.0),
+                               (fractions.Fraction, 0.0)):
+                timer = steps(1)
+                found = run(proflite.Profile(lambda: kind(timer()), unit))
+                assert found == a, (kind, a, found)
+            assert not unraisable, unraisable
             # The database has nanoseconds.
             import sqlite3
             p = proflite.Profile(steps(2), 0.001)

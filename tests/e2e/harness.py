@@ -241,6 +241,30 @@ class Case(unittest.TestCase):
         self.assertEqual(text, path.read_text(encoding="utf-8"))
 
 
+class Recorded:
+    """Before a Case among the bases of a class: its tests once more, within a
+    recording of the whole process.
+
+        class ApiRecorded(Recorded, Api):
+            without = ["test_that_wants_to_be_alone"]
+    """
+    without = ()
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        for name in dir(cls):
+            if name.startswith(tuple(n + "_py" for n in cls.without)):
+                setattr(cls, name, None)
+
+    def python(self, args, env=None, **kwargs):
+        db = self.tmp / "outer.db"
+        done = super().python(args, {
+            "LD_PRELOAD": LIBRARY, "PROFLITE_OPTIONS": "out=%s" % db,
+            **(env or {})}, **kwargs)
+        self.assertGreater(self.value("select count(*) from pstats", db=db), 10)
+        return done
+
+
 def option_flags(options):
     """PROFLITE_OPTIONS text as flags of record: clock=cpu,builtins=no."""
     flags = []

@@ -2,7 +2,7 @@
 """proflite.Profile where cProfile.Profile was: what it offers, and that its
 figures are the same.  tests/differential has the random programs."""
 
-from harness import Case, since, until
+from harness import Case, Recorded, since, until
 
 # What the scripts below share: `both` runs something under each profiler, with
 # a clock that counts its readings, and compares.
@@ -148,6 +148,117 @@ class Api(Case):
                 next(g, 0)
                 p.disable()
             both(run)
+            """)
+
+    def test_begun_in_odd_places(self):
+        """In a signal's handler, a callback of the garbage collector, a
+        finalizer, a generator, a coroutine, twice."""
+        self.check("""
+            import asyncio, gc, signal
+
+            def in_handler(p):
+                signal.signal(signal.SIGUSR1, lambda *args: p.enable())
+                os.kill(os.getpid(), signal.SIGUSR1)
+                work()
+                p.disable()
+
+            def in_collector(p):
+                def begin(phase, info):
+                    if phase == "start":
+                        p.enable()
+                gc.callbacks.append(begin)
+                gc.collect()
+                gc.callbacks.remove(begin)
+                work()
+                p.disable()
+
+            class Finalizer:
+                def __init__(self, p):
+                    self.p = p
+
+                def __del__(self):
+                    self.p.enable()
+
+            def in_finalizer(p):
+                Finalizer(p)
+                work()
+                p.disable()
+
+            def in_generator(p):
+                def generator():
+                    p.enable()
+                    yield leaf()
+                    p.disable()
+                    yield leaf()
+                it = generator()
+                next(it)
+                work()
+                next(it)
+                leaf()
+
+            async def coroutine(p):
+                p.enable()
+                await asyncio.sleep(0)
+                work()
+                p.disable()
+
+            def in_coroutine(p):
+                loop.run_until_complete(coroutine(p))
+
+            def generators(p):
+                def generator():
+                    try:
+                        yield 1
+                    finally:
+                        leaf()
+                p.enable()
+                it = generator()
+                next(it)
+                it.close()
+                it = generator()
+                next(it)
+                del it
+                it = generator()
+                next(it)
+                try:
+                    it.throw(KeyError)
+                except KeyError:
+                    pass
+                p.disable()
+
+            def twice(p):
+                p.enable()
+                leaf()
+                p.disable()
+                p.disable()
+                p.enable()
+                leaf()
+                p.disable()
+
+            loop = asyncio.new_event_loop()
+            in_coroutine(cProfile.Profile())    # what it does the first time
+            gc.disable()
+            for run in (in_handler, in_collector, in_finalizer, in_generator,
+                        in_coroutine, generators, twice):
+                found = both(run)
+                assert label(leaf.__code__) in found, (run, found)
+            loop.close()
+            """)
+
+    def test_begun_in_a_trace_function(self):
+        self.check("""
+            def in_trace_function(p):
+                def trace(frame, event, arg):
+                    if frame.f_code is leaf.__code__:
+                        p.enable()
+                sys.settrace(trace)
+                leaf()
+                sys.settrace(None)
+                work()
+                p.disable()
+
+            found = both(in_trace_function)
+            assert label(leaf.__code__) in found
             """)
 
     def test_while_enabled(self):
@@ -781,3 +892,10 @@ class Api(Case):
             p.enable()
             p.disable()
             """)
+
+
+class ApiRecorded(Recorded, Api):
+    # The first is of nobody else.  In the second, since 3.12, the interpreter
+    # asks the trace function before it tells us of a call, if it does tell us:
+    # the profile begins before the call then, and has it.
+    without = ["test_monitoring", "test_begun_in_a_trace_function"]

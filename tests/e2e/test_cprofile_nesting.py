@@ -3,7 +3,7 @@
 debugger or coverage, and within a recording of the whole process."""
 
 import consumers
-from harness import LIBRARY, PACKAGE, Case, once, since
+from harness import LIBRARY, PACKAGE, Case, Recorded, once, since
 
 COMMON = """
     import cProfile, itertools, sys, threading
@@ -333,6 +333,14 @@ class Threads(Several):
             of_work(p)
             assert found["run"] == (1, 1)
             """)
+
+
+class NestedRecorded(Recorded, Nested):
+    pass
+
+
+class ThreadsRecorded(Recorded, Threads):
+    pass
 
 
 class Beside(Several):

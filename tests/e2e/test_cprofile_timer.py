@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Profile(timer=...): every kind of clock, and evil ones."""
 
-from harness import Case
+from harness import Case, Recorded
 
 COMMON = """
     import cProfile, gc, sys, threading, weakref
@@ -313,3 +313,11 @@ class Names(Evil):
                 proflite.Profile().disable()
             assert not unraisable, unraisable
             """)
+
+
+class TimerRecorded(Recorded, Timer):
+    pass
+
+
+class NamesRecorded(Recorded, Names):
+    pass

@@ -95,6 +95,7 @@ EXTRA_DIST += \
 	%reldir%/e2e \
 	%reldir%/expect \
 	%reldir%/forky \
+	%reldir%/freethreaded \
 	%reldir%/fuzz \
 	%reldir%/lint \
 	%reldir%/programs \

@@ -388,6 +388,12 @@ void pl_session_stop(struct pl_session *s)
 		bump_epoch();
 	}
 	was_on = was_on && !s->fork_pending;
+	if (was_on && s->quiesce) {
+		/* A thread that waits for our lock is in an event. */
+		pthread_mutex_unlock(&registry_lock);
+		s->quiesce();
+		pthread_mutex_lock(&registry_lock);
+	}
 	if (was_on && !s->timer)
 		unwind_all(s);
 	pthread_mutex_unlock(&registry_lock);

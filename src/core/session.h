@@ -59,6 +59,9 @@ struct pl_session {
 	/* PL_CLOCK_CALLABLE: nanoseconds, or any integer unit */
 	uint64_t (*timer)(void *ctx);
 	void *timer_ctx;
+	/* Wait until no other thread is in the middle of an event; NULL where
+	 * a lock of the interpreter's sees to that. */
+	void (*quiesce)(void);
 	/* Where to say that something went wrong in a child. */
 	void (*complain)(const struct pl_error *err);
 

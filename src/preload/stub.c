@@ -24,6 +24,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <glob.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -86,6 +87,53 @@ static void complain(const char *text)
  * The engine lies in the Python package: beside this file in a wheel, in
  * proflite/python/proflite below it when installed by make.
  */
+static void *open_engine_at(const char *path)
+{
+	void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+
+	if (!handle)
+		snprintf(error_text, sizeof(error_text), "%s", dlerror());
+	return handle;
+}
+
+/* "313t" of a free-threaded interpreter, else "". */
+static void free_threaded_tag(char *tag, size_t size)
+{
+	const char *(*version)(void) = NULL;
+	unsigned int major, minor;
+
+	*tag = '\0';
+	*(void **)&version = dlsym(RTLD_DEFAULT, "Py_GetVersion");
+	if (version && strstr(version(), "free-threading build") &&
+	    sscanf(version(), "%u.%u", &major, &minor) == 2)
+		snprintf(tag, size, "%u%ut", major, minor);
+}
+
+/* Its engine has the name that this interpreter would import. */
+static void *open_free_threaded(const char *dir, size_t dir_len,
+				const char *tag)
+{
+	static const char *const places[] = { "proflite/python/proflite/", "",
+					      "../" };
+	char pattern[4096];
+	void *handle;
+	glob_t found;
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		snprintf(pattern, sizeof(pattern), "%.*s%s_proflite.cpython-%s-*.so",
+			 (int)dir_len, dir, places[i], tag);
+		if (glob(pattern, 0, NULL, &found))
+			continue;
+		handle = open_engine_at(found.gl_pathv[0]);
+		globfree(&found);
+		return handle;
+	}
+	snprintf(error_text, sizeof(error_text),
+		 "this Python is free-threaded and needs an engine of its own "
+		 "(%s): configure proflite with --with-python naming it", tag);
+	return NULL;
+}
+
 static void *open_engine(void)
 {
 	static const char *const places[] = {
@@ -94,8 +142,7 @@ static void *open_engine(void)
 		"_proflite.abi3.so",
 		"../_proflite.abi3.so",
 	};
-	void *handle = NULL;
-	char path[4096];
+	char path[4096], tag[16];
 	size_t dir_len;
 	Dl_info info;
 
@@ -104,6 +151,9 @@ static void *open_engine(void)
 	dir_len = strlen(info.dli_fname);
 	while (dir_len && info.dli_fname[dir_len - 1] != '/')
 		dir_len--;
+	free_threaded_tag(tag, sizeof(tag));
+	if (*tag)
+		return open_free_threaded(info.dli_fname, dir_len, tag);
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
 		if (dir_len + strlen(places[i]) + 1 > sizeof(path))
 			return NULL;
@@ -111,11 +161,7 @@ static void *open_engine(void)
 		strcpy(path + dir_len, places[i]);
 		if (access(path, R_OK))
 			continue;
-		handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-		if (!handle)
-			snprintf(error_text, sizeof(error_text), "%s",
-				 dlerror());
-		return handle;
+		return open_engine_at(path);
 	}
 	snprintf(error_text, sizeof(error_text),
 		 "the engine is not installed beside %s", info.dli_fname);

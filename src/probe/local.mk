@@ -26,3 +26,15 @@ _proflite_la_CFLAGS = $(AM_CFLAGS) $(PL_HOT_CFLAGS)
 _proflite_la_LDFLAGS = $(AM_LDFLAGS) -module -avoid-version -shared \
 	-export-symbols-regex '^(PyInit__proflite$$|proflite_engine_)'
 _proflite_la_LIBADD = libplcore.la $(DL_LIBS)
+
+# The same for a free-threaded interpreter, whose objects are others.  It is
+# installed under the name that only that interpreter imports.
+if HAVE_PYTHON_FT
+plpy_LTLIBRARIES += _proflite_ft.la
+endif
+_proflite_ft_la_SOURCES = $(probe_sources)
+_proflite_ft_la_CPPFLAGS = $(AM_CPPFLAGS) -isystem $(PYTHON_FT_INCLUDE) \
+	-DPL_FREE_THREADED
+_proflite_ft_la_CFLAGS = $(_proflite_la_CFLAGS)
+_proflite_ft_la_LDFLAGS = $(_proflite_la_LDFLAGS)
+_proflite_ft_la_LIBADD = $(_proflite_la_LIBADD)

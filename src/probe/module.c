@@ -935,6 +935,9 @@ static int module_exec(PyObject *module)
 
 static PyModuleDef_Slot module_slots[] = {
 	{ Py_mod_exec, (void *)module_exec },
+#ifdef PL_FREE_THREADED
+	{ Py_mod_gil, Py_MOD_GIL_NOT_USED },
+#endif
 	{ 0, NULL },
 };
 
@@ -950,5 +953,11 @@ EXPORT PyObject *PyInit__proflite(void);
 
 PyObject *PyInit__proflite(void)
 {
+	struct pl_error err;
+
+	if (!pl_pyapi_is_ours(&err)) {
+		PyErr_SetString(PyExc_ImportError, err.text);
+		return NULL;
+	}
 	return PyModuleDef_Init(&module_def);
 }

@@ -742,6 +742,20 @@ static void detach(bool all_threads, PyObject *owner)
 	forget_tool(t);
 }
 
+/* Setting the events stops all threads, and none stops in our code; that these
+ * are the events there were, it finds after. */
+static void quiesce(void)
+{
+	PyObject *type, *value, *traceback, *monitoring = sys_monitoring();
+	struct held_tool *t = find_tool();
+
+	PyErr_Fetch(&type, &value, &traceback);
+	if (t && monitoring)
+		set_events(monitoring, t->tool, t->c_calls);
+	PyErr_Clear();
+	PyErr_Restore(type, value, traceback);
+}
+
 static void forget(void)
 {
 	struct held_tool *t;
@@ -756,6 +770,7 @@ const struct pl_probe_ops pl_probe_monitoring = {
 	.name = "sys.monitoring",
 	.attach = attach,
 	.detach = detach,
+	.quiesce = quiesce,
 	.forget = forget,
 	.profile_was_set = profile_was_set,
 };

@@ -9,6 +9,7 @@
 #include "probe/names.h"
 #include "probe/sysprofile.h"
 
+#include <pthread.h>
 #include <string.h>
 
 /* What the probe knows of a session: its `probe`. */
@@ -33,6 +34,47 @@ static int n_sessions, n_all_threads, n_c_calls;
 static int n_held;
 static struct pl_session *disposed;
 
+#ifdef PL_FREE_THREADED
+static PyMutex life_lock;		/* who begins or ends a session */
+static pthread_mutex_t event_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void lock_life(void)
+{
+	PyMutex_Lock(&life_lock);
+}
+
+static void unlock_life(void)
+{
+	PyMutex_Unlock(&life_lock);
+}
+
+static void lock_event(void)
+{
+	pthread_mutex_lock(&event_lock);
+}
+
+static void unlock_event(void)
+{
+	pthread_mutex_unlock(&event_lock);
+}
+#else
+static inline void lock_life(void)
+{
+}
+
+static inline void unlock_life(void)
+{
+}
+
+static inline void lock_event(void)
+{
+}
+
+static inline void unlock_event(void)
+{
+}
+#endif
+
 static const struct pl_probe_ops *back_end(void)
 {
 	return pl_py.version >= 0x030c ? &pl_probe_monitoring
@@ -50,13 +92,14 @@ static void keep(struct pl_session *s, PyObject *object, uint32_t func)
 {
 	struct side *k = s->probe;
 
+	lock_event();
 	if (k->n == k->capacity) {
 		size_t capacity = k->capacity ? k->capacity * 2 : 256;
 		struct kept *bigger =
 			pl_pages_alloc(capacity * sizeof(*bigger));
 
 		if (!bigger)
-			return;
+			goto out;
 		if (k->n)
 			memcpy(bigger, k->kept, k->n * sizeof(*bigger));
 		pl_pages_free(k->kept, k->capacity * sizeof(*bigger));
@@ -65,16 +108,22 @@ static void keep(struct pl_session *s, PyObject *object, uint32_t func)
 	}
 	Py_INCREF(object);
 	k->kept[k->n++] = (struct kept){ object, func };
+out:
+	unlock_event();
 }
 
 PyObject *pl_probe_object(struct pl_session *s, size_t i, uint32_t *func)
 {
 	struct side *k = s->probe;
+	PyObject *object = NULL;
 
-	if (!k || i >= k->n)
-		return NULL;
-	*func = k->kept[i].func;
-	return k->kept[i].object;
+	lock_event();
+	if (k && i < k->n) {
+		*func = k->kept[i].func;
+		object = k->kept[i].object;
+	}
+	unlock_event();
+	return object;
 }
 
 /* What must live so that @callable's key is no other's: a callable that is
@@ -221,15 +270,23 @@ uint64_t pl_key_other(PyObject *callable)
 	} asked[64];
 	PyTypeObject *type = Py_TYPE(callable);
 	uint32_t at = pl_hash_u64((uint64_t)(uintptr_t)type) % 64;
+	bool known, named;
 
 	if (PyType_Check(callable) || type == &PyWrapperDescr_Type)
 		return (uint64_t)(uintptr_t)callable;
-	if (asked[at].type != type) {
-		asked[at].has_names = has_names(type);
+	lock_event();
+	known = asked[at].type == type;
+	named = asked[at].has_names;
+	unlock_event();
+	if (!known) {
+		named = has_names(type);
+		lock_event();
+		asked[at].has_names = named;
 		asked[at].type = type;
+		unlock_event();
 	}
-	return asked[at].has_names ? (uint64_t)(uintptr_t)callable :
-				     (uint64_t)(uintptr_t)type | 2;
+	return named ? (uint64_t)(uintptr_t)callable :
+		       (uint64_t)(uintptr_t)type | 2;
 }
 
 /* ------------------------------------------------- sessions and events -- */
@@ -258,8 +315,7 @@ static bool covers_this_thread(struct pl_session *s)
 	return r && ((struct pl_recorder_priv *)r->priv)->attached;
 }
 
-int pl_probe_begin(struct pl_session *s, PyObject *owner,
-		   struct pl_error *err)
+static int begin(struct pl_session *s, PyObject *owner, struct pl_error *err)
 {
 	bool c_calls = s->options.builtins || s->options.all_calls;
 	bool on = s->state == PL_SESSION_ON;
@@ -276,6 +332,9 @@ int pl_probe_begin(struct pl_session *s, PyObject *owner,
 				err);
 	if (rc)
 		return rc;
+#ifdef PL_FREE_THREADED
+	s->quiesce = back_end()->quiesce;
+#endif
 	if (!on && !s->fork_pending)
 		close_leftovers(s);
 	rc = pl_session_start(s, err);
@@ -294,6 +353,17 @@ int pl_probe_begin(struct pl_session *s, PyObject *owner,
 	return 0;
 }
 
+int pl_probe_begin(struct pl_session *s, PyObject *owner,
+		   struct pl_error *err)
+{
+	int rc;
+
+	lock_life();
+	rc = begin(s, owner, err);
+	unlock_life();
+	return rc;
+}
+
 PyObject *pl_probe_owner(void)
 {
 	PyObject *owner = NULL;
@@ -308,7 +378,7 @@ PyObject *pl_probe_owner(void)
 	return owner;
 }
 
-void pl_probe_end(struct pl_session *s)
+static void end(struct pl_session *s)
 {
 	struct side *side = s->probe;
 	PyObject *owner;
@@ -330,14 +400,26 @@ void pl_probe_end(struct pl_session *s)
 				   NULL);
 }
 
+void pl_probe_end(struct pl_session *s)
+{
+	lock_life();
+	end(s);
+	unlock_life();
+}
+
 void pl_probe_hold(void)
 {
-	n_held++;
+	__atomic_add_fetch(&n_held, 1, __ATOMIC_RELAXED);
 }
 
 void pl_probe_unhold(void)
 {
-	n_held--;
+	__atomic_sub_fetch(&n_held, 1, __ATOMIC_RELEASE);
+}
+
+static bool is_held(void)
+{
+	return __atomic_load_n(&n_held, __ATOMIC_ACQUIRE);
 }
 
 static void free_session(struct pl_session *s)
@@ -359,16 +441,26 @@ static void free_session(struct pl_session *s)
  * no Python code runs in those, so nobody comes here. */
 void pl_probe_dispose(struct pl_session *s)
 {
-	pl_probe_end(s);
-	if (n_held && s->probe) {
+	struct pl_session *list = NULL, *one = s;
+	bool was_on_once = s->probe;
+
+	lock_life();
+	end(s);
+	if (was_on_once) {
 		((struct side *)s->probe)->next = disposed;
 		disposed = s;
-		return;
 	}
-	free_session(s);
-	while (!n_held && (s = disposed)) {
-		disposed = ((struct side *)s->probe)->next;
-		free_session(s);
+	if (!is_held()) {
+		list = disposed;
+		disposed = NULL;
+	}
+	unlock_life();
+	/* Objects go with it, and their code may come back to us. */
+	if (!was_on_once)
+		free_session(one);
+	while ((one = list)) {
+		list = ((struct side *)one->probe)->next;
+		free_session(one);
 	}
 }
 

@@ -19,7 +19,10 @@
  * its PyMethodDef: two bound methods of one definition are one function, as
  * in cProfile, and nothing is bound or allocated to find out.
  *
- * All functions here need the GIL.
+ * All functions here need the GIL, or a thread state where there is none.
+ * There, beginning and ending are guarded by a lock that lets others run while
+ * it is waited for; what an event shares with other threads, by one that is
+ * held for a few instructions without Python code.
  */
 #ifndef PL_PROBE_PROBE_H
 #define PL_PROBE_PROBE_H
@@ -40,6 +43,9 @@ struct pl_probe_ops {
 	void (*detach)(bool all_threads, PyObject *owner);
 	/* The interpreter is going away: forget its objects. */
 	void (*forget)(void);
+	/* Wait until no thread is inside of an event.  Only asked for where
+	 * there is no GIL; may be NULL. */
+	void (*quiesce)(void);
 	/* See pl_probe_thread_keeps; may be NULL. */
 	void (*thread_keeps)(unsigned int key, const void *value);
 	/* See pl_probe_profile_was_set. */

@@ -5,11 +5,32 @@
 
 #include <dlfcn.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct pl_pyapi pl_py;
 
 #define NEEDED true
 #define IF_THERE false
+
+#ifdef PL_FREE_THREADED
+#define IS_FREE_THREADED true
+#else
+#define IS_FREE_THREADED false
+#endif
+
+/* Every free-threaded build says so in its version, and no other does. */
+bool pl_pyapi_is_ours(struct pl_error *err)
+{
+	bool is = strstr(Py_GetVersion(), "free-threading build") != NULL;
+
+	if (is == IS_FREE_THREADED)
+		return true;
+	pl_fail(err, PL_ERR_FORMAT, is ?
+		"this Python is free-threaded and needs an engine of its own: "
+		"configure proflite with --with-python naming it" :
+		"this engine is for a free-threaded Python");
+	return false;
+}
 
 int pl_pyapi_init(struct pl_error *err)
 {
@@ -37,6 +58,8 @@ int pl_pyapi_init(struct pl_error *err)
 	long minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
 
 	pl_py.version = (int)(major << 8 | minor);
+	if (!pl_pyapi_is_ours(err))
+		return PL_ERR_FORMAT;
 	if (pl_py.version < 0x0309)
 		return pl_fail(err, PL_ERR_FORMAT,
 			       "Python %ld.%ld is too old: 3.9 or newer is needed",

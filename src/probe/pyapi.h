@@ -3,7 +3,8 @@
  * pyapi.h: what we need of CPython beyond the limited API.
  *
  * The engine is built once, against the limited API of 3.9, and runs in every
- * GIL build from 3.9 on.  Functions outside the limited API are looked up when
+ * GIL build from 3.9 on; and once more, with PL_FREE_THREADED, for the version
+ * of the free-threaded interpreter that configure was given.  Functions outside the limited API are looked up when
  * the engine is attached; the few fields of objects that are read directly
  * are mirrored here, each with the versions in which it was checked.  This is
  * the only header that knows versions.
@@ -14,7 +15,7 @@
 #ifndef PL_PROBE_PYAPI_H
 #define PL_PROBE_PYAPI_H
 
-#ifndef Py_LIMITED_API
+#if !defined(Py_LIMITED_API) && !defined(PL_FREE_THREADED)
 #define Py_LIMITED_API 0x03090000
 #endif
 #define PY_SSIZE_T_CLEAN
@@ -56,6 +57,10 @@ struct pl_pyapi {
 };
 
 extern struct pl_pyapi pl_py;
+
+/* Is the running interpreter of the kind that this engine was built for?  To be
+ * asked before any object is looked into. */
+bool pl_pyapi_is_ours(struct pl_error *err);
 
 /* Fill pl_py.  PL_ERR_FORMAT for a Python that the engine can't serve. */
 int pl_pyapi_init(struct pl_error *err);

@@ -78,8 +78,12 @@ def candidates():
 
 def supported(python):
     # A free-threaded build lays its objects out in another way and needs an
-    # engine of its own, which is not built yet.
-    return python.version >= (3, 9) and not python.free_threaded
+    # engine of its own, which is there when configure was told of it.
+    if python.free_threaded:
+        return bool(glob.glob(os.path.join(
+            os.environ.get("PL_STAGE", "stage"), "lib/proflite/python/proflite",
+            "_proflite.cpython-%d%dt-*.so" % python.version[:2])))
+    return python.version >= (3, 9)
 
 
 @functools.lru_cache(None)
@@ -96,7 +100,7 @@ def found():
             kept.setdefault((python.version[:2], python.free_threaded), python)
         elif given:
             sys.exit("PL_TEST_PYTHONS: %s is no CPython of version 3.9 or later "
-                     "with a GIL" % path)
+                     "that the stage has an engine for" % path)
     return tuple(sorted(kept.values(), key=lambda p: p.version))
 
 

@@ -1,9 +1,11 @@
 # Documents.  schema.md is made by scripts/schema-doc; a lint test compares.
+# page.png is made by scripts/picture.
 EXTRA_DIST += \
 	%reldir%/ci-gate.md \
 	%reldir%/cprofile.md \
 	%reldir%/design.md \
 	%reldir%/hacking.md \
+	%reldir%/page.png \
 	%reldir%/performance.md \
 	%reldir%/queries.md \
 	%reldir%/schema.md

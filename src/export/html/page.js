@@ -728,14 +728,22 @@ function numbers(f, old, all) {
   return rows;
 }
 
+function nowAndThen(p) {
+  const both = document.createElement("span");
+  both.append(`${count(p.calls)} × ${time(p.cum)}`,
+              document.createElement("br"),
+              text("span", `was ${count(p.oldCalls)} × ${time(p.oldCum)}`,
+                   "dim"));
+  return both;
+}
+
 /* @whole: the time that a bar as wide as the panel is. */
 function others(title, pairs, end, whole) {
   const parts = [text("h3", title)];
   pairs.sort((a, b) => b.cum - a.cum || b.calls - a.calls);
   parts.push(figures(pairs.slice(0, 50).map(p => [
     link(nameOf(p[end]), () => select(p[end])),
-    `${count(p.calls)} × ${time(p.cum)}` + (!data.base ? "" :
-      `, was ${count(p.oldCalls)} × ${time(p.oldCum)}`),
+    !data.base ? `${count(p.calls)} × ${time(p.cum)}` : nowAndThen(p),
     whole > 0 ? Math.min(1, p.cum / whole) : 0]), "pairs"));
   if (!pairs.length)
     parts.push(text("span", "none", "dim"));

@@ -30,6 +30,8 @@ PLACES = {
     "pprof-format": [FOLDER / "node_modules/pprof-format"],
     "python with coverage": [FOLDER / "venv/bin/python"],
     "coverage": [FOLDER / "coverage"],
+    "flask's source": sorted(FOLDER.glob("flask-*.tar.gz")),
+    "python with pytest": [FOLDER / "venv/bin/python"],
     "numpy for 3.13": [FOLDER / "numpy-3.13"],
     "numpy for 3.14": [FOLDER / "numpy-3.14"],
     **{"greenlet for 3.%d" % minor: [FOLDER / ("greenlet-3.%d" % minor)]

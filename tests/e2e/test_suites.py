@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""The test suites of others, recorded: they pass as they do without us, and
+every worker is in the database."""
+
+import re
+import tarfile
+
+import consumers
+from harness import TOOL, Case, once
+
+
+class Suites(Case):
+    @once
+    def test_flask(self):
+        python = consumers.need(self, "python with pytest")
+        with tarfile.open(consumers.need(self, "flask's source")) as archive:
+            archive.extractall(self.tmp)
+        folder, = self.tmp.glob("flask-*")
+        argv = [python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"]
+        plain = self.command(argv, cwd=folder)
+        done = self.command([TOOL, "record", "-o", self.db, "--", *argv],
+                            cwd=folder)
+        self.assertEqual(done.stderr, plain.stderr)
+        summaries = [re.search(r"^(\d+) passed, \d+ skipped", c.stdout, re.M)
+                     for c in (plain, done)]
+        self.assertTrue(all(summaries), done.stdout)
+        self.assertEqual(*(s.group() for s in summaries))
+        # Two workers, each with its share of the tests, and the first process.
+        passed = int(summaries[0].group(1))
+        self.assertGreater(passed, 400)
+        ran = [n for n, in self.rows(
+            "select sum(s.calls) from threads t "
+            "join function_stats s on s.thread_id = t.id "
+            "join functions f on f.id = s.function_id "
+            "where f.name = 'pytest_pyfunc_call' group by t.process_id")]
+        self.assertEqual((len(ran), sum(ran)), (2, passed))
+        self.assertEqual(self.rows(
+            "select end_reason, count(*) from processes where id in "
+            "(select process_id from threads) group by 1"), [("exit", 3)])
+        self.assertEqual(self.value("select count(*) from runs"), 1)
+        self.assertEqual(self.value("pragma integrity_check"), "ok")
+        self.assertEqual(list(self.tmp.glob("*.plrec")), [])

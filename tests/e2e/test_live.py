@@ -124,6 +124,16 @@ class Once(Case):
                          "\nno function is like that\n$")
 
     @once
+    def test_several_processes_are_added_up(self):
+        first, second = Program(self), Program(self)
+        first.step(10)
+        second.step(5)
+        self.assertEqual(self.functions(self.db)["leaf"]["ncalls"], 15)
+        self.assertEqual(self.functions(second.pid)["leaf"]["ncalls"], 5)
+        self.assertRegex(self.look("-n", "0", self.db).stdout,
+                         r"^2 processes: .*\nrunning [\d.]+ s, 4 threads, ")
+
+    @once
     def test_two_looks_have_a_rate(self):
         program = Program(self)
         live = subprocess.Popen(

@@ -308,7 +308,6 @@ static void add_row(const struct view *v, struct pl_table *t, uint32_t key)
 static int put_table(const struct view *v)
 {
 	struct pl_table t = { .columns = columns[v->a->sort], .n_columns = 8 };
-	struct pl_term term;
 	uint32_t n = v->n;
 	int rc;
 
@@ -319,8 +318,7 @@ static int put_table(const struct view *v)
 	for (uint32_t i = 0; i < n; i++)
 		add_row(v, &t, v->rows[i].key);
 	putchar('\n');
-	pl_term_look(&term);
-	rc = pl_table_print(&t, &term);
+	rc = pl_table_print(&t, &v->term);
 	pl_table_release(&t);
 	if (!v->n)
 		puts("nothing differs");
@@ -424,6 +422,7 @@ static int print_text(struct view *v)
 
 	pl_term_look(&v->term);
 	if (!v->a->quiet) {
+		pl_term_page();
 		put_side(v, 0);
 		put_side(v, 1);
 		put_total(v);

@@ -202,7 +202,8 @@ class Report(Case):
 
     @once
     def test_pager_and_colours(self):
-        for words in ["report"], ["callers"], ["runs"]:
+        self.record([self.app], options="clock=step")
+        for words in ["report"], ["callers"], ["runs"], ["diff"]:
             text = self.text(*words, env={"PAGER": "sed s/^/paged:/"})
             self.assertTrue(all(l.startswith("paged:")
                                 for l in text.splitlines()), text)

@@ -202,7 +202,7 @@ class Report(Case):
 
     @once
     def test_pager_and_colours(self):
-        self.record([self.app], options="clock=step")
+        self.record([self.app], options="clock=step,builtins=no")
         for words in ["report"], ["callers"], ["runs"], ["diff"]:
             text = self.text(*words, env={"PAGER": "sed s/^/paged:/"})
             self.assertTrue(all(l.startswith("paged:")

@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	%reldir%/page.png \
 	%reldir%/performance.md \
 	%reldir%/queries.md \
+	%reldir%/robustness.md \
 	%reldir%/schema.md
 
 # Manual pages: those that are written.

@@ -32,6 +32,8 @@ EXCEPTIONS = {
     "test_dis.Dis*Tests.test_super_instructions":
         ((3, 11), None, SPECIALIZED),
     "test_opcache.*": ((3, 13), None, SPECIALIZED),
+    "test_type_cache.TypeCacheWithSpecializationTests.test_class_call_*":
+        ((3, 13), None, SPECIALIZED),
     "test_sys.TestSysJIT.test_jit_is_active":
         ((3, 14), None, "wants compiled code: what is watched is interpreted"),
     "test_frame.TestIncompleteFrameAreInvisible.test_sneaky_frame_object":

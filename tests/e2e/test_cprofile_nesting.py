@@ -287,6 +287,64 @@ class Threads(Several):
         self.assertEqual(self.value(
             "select count(*) from threads", db=self.tmp / "threads.db"), 7)
 
+    def test_by_chance(self):
+        """Threads that begin and end profiles of their own at any time, within
+        one of all threads: each has as many calls as were made."""
+        self.check("""
+            import random
+
+            def repeat(n):
+                for i in range(n):
+                    leaf()
+                return n
+
+            def leaves(p):
+                return counts(p).get("leaf", (0, 0))[0]
+
+            def act(rng, own):
+                made = expected = on = 0
+                for i in range(rng.randrange(5, 60)):
+                    kind = rng.randrange(10)
+                    if kind < 2:
+                        own.disable() if on else own.enable()
+                        on = not on
+                    elif kind == 2:
+                        own.getstats()
+                    elif kind == 3:
+                        inner, n = proflite.Profile(), rng.randrange(4)
+                        inner.runcall(repeat, n)
+                        found.append((leaves(inner), n))
+                        made, expected = made + n, expected + n * on
+                    else:
+                        n = repeat(rng.randrange(6))
+                        made, expected = made + n, expected + n * on
+                own.disable()
+                found.append((leaves(own), expected))
+                total.append(made)
+
+            def run(seed):
+                begun.wait()
+                rng = random.Random(seed)
+                act(rng, rng.choice((counting, proflite.Profile))())
+
+            sys.setswitchinterval(1e-5)
+            for seed in range(6):
+                found, total, begun = [], [], threading.Event()
+                threads = [threading.Thread(target=run, args=(seed * 10 + i,))
+                           for i in range(6)]
+                for t in threads[:3]:
+                    t.start()
+                with proflite.Profile(threads=True) as p:
+                    begun.set()
+                    for t in threads[3:]:
+                        t.start()
+                    run(seed * 10 + 9)
+                    for t in threads:
+                        t.join()
+                assert all(a == b for a, b in found), (seed, found)
+                assert leaves(p) == sum(total), (seed, leaves(p), sum(total))
+            """)
+
     def test_a_thread_that_ends_enabled(self):
         self.check("""
             def run():

@@ -1,5 +1,5 @@
-# `make check` runs four suites, each of which can be run alone: check-lint,
-# check-unit, check-san, check-e2e.  All run even when one fails; each ends
+# `make check` runs five suites, each of which can be run alone: check-lint,
+# check-unit, check-san, check-tsan, check-e2e.  All run even when one fails; each ends
 # with a line `NAME: N passed, N failed, N skipped`.
 
 # Sources of the unit tests: test_MODULE.c, and its name in suites.h.
@@ -19,6 +19,7 @@ unit_sources = \
 	%reldir%/unit/test_recorder.c \
 	%reldir%/unit/test_recording.c \
 	%reldir%/unit/test_store.c \
+	%reldir%/unit/test_threads.c \
 	%reldir%/unit/test_tree.c
 
 # What fuzzers call (fuzz/fuzz.h); the unit tests give it its corpus.
@@ -64,6 +65,20 @@ unit_san_LDADD = $(CHECK_LIBS) $(all_LIBS)
 nodist_unit_san_SOURCES = $(export_built)
 $(unit_san_OBJECTS): $(schema_h) $(html_h) $(export_built)
 
+# And once more for threads, of which one has no luck twice.
+if HAVE_TSAN
+check_PROGRAMS += unit-tsan
+endif
+unit_tsan_SOURCES = $(unit_san_SOURCES)
+unit_tsan_CPPFLAGS = $(unit_CPPFLAGS) -DPL_LIBDIR='"$(libdir)"' \
+	-DPL_UNIT_NAME='"unit-tsan"'
+unit_tsan_CFLAGS = $(all_CFLAGS) $(CHECK_CFLAGS) \
+	-O1 -fno-omit-frame-pointer -fsanitize=thread
+unit_tsan_LDFLAGS = $(unit_LDFLAGS) -fsanitize=thread
+unit_tsan_LDADD = $(unit_san_LDADD)
+nodist_unit_tsan_SOURCES = $(export_built)
+$(unit_tsan_OBJECTS): $(schema_h) $(html_h) $(export_built)
+
 # libFuzzer's program; tests/fuzz/run builds and runs it.
 if HAVE_FUZZER
 EXTRA_PROGRAMS += fuzz-driver
@@ -101,7 +116,7 @@ EXTRA_DIST += \
 	%reldir%/programs \
 	%reldir%/torture
 
-suites = lint unit san e2e
+suites = lint unit san tsan e2e
 
 check-local:
 	@rc=0; for s in $(suites); do \
@@ -120,6 +135,15 @@ check-san:
 	@echo 'unit-san: 0 passed, 0 failed, 1 skipped'
 endif
 
+if HAVE_TSAN
+check-tsan: unit-tsan
+	./unit-tsan threads recorder
+else
+check-tsan:
+	@echo 'unit-tsan: the compiler has no runtime for -fsanitize=thread'
+	@echo 'unit-tsan: 0 passed, 0 failed, 1 skipped'
+endif
+
 check-lint: stage
 	$(PYTHON) $(srcdir)/%reldir%/lint/run.py --stage stage
 
@@ -130,4 +154,4 @@ fuzz:
 check-e2e: stage
 	$(PYTHON) $(srcdir)/%reldir%/e2e/run.py --stage stage
 
-.PHONY: check-lint check-unit check-san check-e2e fuzz
+.PHONY: check-lint check-unit check-san check-tsan check-e2e fuzz

@@ -193,7 +193,9 @@ static int open_file(struct pl_recording *rec, const char *path,
 
 static void init_header(struct pl_recording *rec, enum pl_clock_kind clock)
 {
+	typedef uint64_t __attribute__((may_alias)) eight_bytes;
 	struct pl_rec_header *h = rec->header;
+	eight_bytes magic;
 
 	h->version = PL_REC_VERSION;
 	h->byte_order = PL_REC_BYTE_ORDER;
@@ -214,8 +216,8 @@ static void init_header(struct pl_recording *rec, enum pl_clock_kind clock)
 	h->n_cells = PL_PAGE / PL_CELL;
 	rec->next_page = 1;
 	/* Last: what is killed before that leaves no recording. */
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	memcpy(h->magic, PL_REC_MAGIC, sizeof(h->magic));
+	memcpy(&magic, PL_REC_MAGIC, sizeof(magic));
+	__atomic_store_n((eight_bytes *)h->magic, magic, __ATOMIC_RELEASE);
 }
 
 int pl_recording_create(struct pl_recording *rec, const char *path,

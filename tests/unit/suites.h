@@ -22,6 +22,7 @@
 	X(recorder) \
 	X(recording) \
 	X(store) \
+	X(threads) \
 	X(tree)
 
 #define PL_SUITE_DECLARE(name) Suite *suite_##name(void);

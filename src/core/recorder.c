@@ -109,47 +109,106 @@ static void link_child(struct pl_recorder *r, struct pl_node *parent,
 
 /* ------------------------------------------------------ child lookups -- */
 
-static struct pl_child_slot *table_slot(struct pl_child_table *t, uint64_t key)
+static struct pl_child_table *table_of(struct pl_recorder *r,
+				       const struct pl_node *parent)
 {
-	uint32_t at = pl_hash_u64(key) & t->mask;
-
-	while (t->slots[at].key && t->slots[at].key != key)
-		at = (at + 1) & t->mask;
-	return &t->slots[at];
+	return &priv_of(r)->tables[parent->table];
 }
 
-static bool table_put(struct pl_child_table *t, uint64_t key, uint32_t node)
+static size_t table_bytes(uint32_t n_slots)
 {
-	struct pl_child_slot *slot;
+	return n_slots * (sizeof(struct pl_child_slot) + sizeof(uint32_t));
+}
 
-	if (!t->slots || t->n * 2 >= t->mask) {
-		uint32_t size = t->slots ? (t->mask + 1) * 2 : 256;
-		struct pl_child_table bigger = { .mask = size - 1, .n = t->n };
+static void table_release(struct pl_child_table *t)
+{
+	if (t->by_key)
+		pl_pages_free(t->by_key, table_bytes(t->mask + 1));
+	t->by_key = NULL;
+}
 
-		bigger.slots = pl_pages_alloc(size * sizeof(*bigger.slots));
-		if (!bigger.slots)
-			return false;
-		for (uint32_t i = 0; t->slots && i <= t->mask; i++)
-			if (t->slots[i].key)
-				*table_slot(&bigger, t->slots[i].key) =
-					t->slots[i];
-		if (t->slots)
-			pl_pages_free(t->slots, sizeof(*t->slots) *
-				      ((size_t)t->mask + 1));
-		*t = bigger;
-	}
-	slot = table_slot(t, key);
-	if (!slot->key)
+static uint32_t table_find(struct pl_recorder *r,
+			   const struct pl_child_table *t, uint64_t key)
+{
+	uint32_t at = pl_hash_u64(key) & t->mask;
+	const struct pl_child_slot *slot;
+
+	for (; (slot = &t->by_key[at])->node; at = (at + 1) & t->mask)
+		if (slot->tag == (uint32_t)key &&
+		    pl_node_at(r, slot->node)->key == key)
+			return slot->node;
+	return 0;
+}
+
+/* Where @func's node is, or belongs. */
+static uint32_t *table_func(struct pl_recorder *r,
+			    const struct pl_child_table *t, uint32_t func)
+{
+	uint32_t at = pl_hash_u64(func) & t->mask;
+
+	while (t->by_func[at] &&
+	       pl_node_at(r, t->by_func[at])->func != func)
+		at = (at + 1) & t->mask;
+	return &t->by_func[at];
+}
+
+/* There is room. */
+static void table_add(struct pl_recorder *r, struct pl_child_table *t,
+		      const struct pl_node *n)
+{
+	uint32_t at = pl_hash_u64(n->key) & t->mask;
+	uint32_t id = pl_node_id(r, n), tag = (uint32_t)n->key;
+
+	while (t->by_key[at].node &&
+	       (t->by_key[at].tag != tag || t->by_key[at].node != id))
+		at = (at + 1) & t->mask;
+	if (!t->by_key[at].node)
 		t->n++;
-	slot->key = key;
-	slot->node = node;
+	t->by_key[at].tag = tag;
+	t->by_key[at].node = id;
+	*table_func(r, t, n->func) = id;
+}
+
+/*
+ * Fill @t with @parent's children: for the first time, or when it has become
+ * too small, or is full of keys that are no longer any node's.
+ */
+static bool table_fill(struct pl_recorder *r, struct pl_child_table *t,
+		       const struct pl_node *parent)
+{
+	struct pl_child_table new = { .n = 0 };
+	uint32_t n = 0, size = 256, id = parent->last;
+
+	do {
+		n++;
+		id = pl_node_at(r, id)->next;
+	} while (id != parent->last);
+	while (size < n * 3)
+		size *= 2;
+	new.by_key = pl_pages_alloc(table_bytes(size));
+	if (!new.by_key)
+		return false;
+	new.by_func = (uint32_t *)(new.by_key + size);
+	new.mask = size - 1;
+	do {
+		table_add(r, &new, pl_node_at(r, id));
+		id = pl_node_at(r, id)->next;
+	} while (id != parent->last);
+	table_release(t);
+	*t = new;
 	return true;
 }
 
-/* By function and not by key: the other name of a child in a table. */
-static uint64_t func_key(uint32_t func)
+/* A child of @parent is new, or has another key. */
+static void table_update(struct pl_recorder *r, struct pl_node *parent,
+			 const struct pl_node *n)
 {
-	return (uint64_t)func * 2 + 1;
+	struct pl_child_table *t = table_of(r, parent);
+
+	if (t->n + t->n / 2 < t->mask)
+		table_add(r, t, n);
+	else if (!table_fill(r, t, parent))
+		parent->table = 0;	/* the ring is complete */
 }
 
 /* Give @parent, whose ring has grown long, a table.  Without memory for one
@@ -157,8 +216,6 @@ static uint64_t func_key(uint32_t func)
 static void make_table(struct pl_recorder *r, struct pl_node *parent)
 {
 	struct pl_recorder_priv *p = priv_of(r);
-	struct pl_child_table *t;
-	uint32_t id;
 
 	if (p->n_tables == p->tables_capacity) {
 		uint32_t n = p->tables_capacity ? p->tables_capacity * 2 : 128;
@@ -177,38 +234,24 @@ static void make_table(struct pl_recorder *r, struct pl_node *parent)
 		if (!p->n_tables)
 			p->n_tables = 1;
 	}
-	t = &p->tables[p->n_tables];
-	id = parent->last;
-	do {
-		struct pl_node *n = pl_node_at(r, id);
-
-		if (!table_put(t, n->key, id) ||
-		    !table_put(t, func_key(n->func), id)) {
-			pl_pages_free(t->slots, sizeof(*t->slots) *
-				      ((size_t)t->mask + 1));
-			memset(t, 0, sizeof(*t));
-			return;
-		}
-		id = n->next;
-	} while (id != parent->last);
-	parent->table = p->n_tables++;
+	if (table_fill(r, &p->tables[p->n_tables], parent))
+		parent->table = p->n_tables++;
 }
 
 struct pl_node *pl_child_slow(struct pl_recorder *r, uint64_t key)
 {
 	struct pl_node *cur = (struct pl_node *)r->cur;
 	struct pl_node *first = pl_node_at(r, cur->last), *n = first;
+	uint32_t id;
 
 	if (!cur->last)
 		return NULL;
 	if (cur->table) {
-		struct pl_child_table *t = &priv_of(r)->tables[cur->table];
-		struct pl_child_slot *slot = table_slot(t, key);
-
-		if (!slot->key)
+		id = table_find(r, table_of(r, cur), key);
+		if (!id)
 			return NULL;
-		cur->last = slot->node;
-		return pl_node_at(r, slot->node);
+		cur->last = id;
+		return pl_node_at(r, id);
 	}
 	/* From the one hit last onward: a loop that calls f, g, h in turn
 	 * finds each at the first step. */
@@ -233,10 +276,8 @@ static struct pl_node *child_by_func(struct pl_recorder *r,
 	if (!id)
 		return NULL;
 	if (parent->table) {
-		struct pl_child_slot *slot = table_slot(
-			&priv_of(r)->tables[parent->table], func_key(func));
-
-		return slot->key ? pl_node_at(r, slot->node) : NULL;
+		id = *table_func(r, table_of(r, parent), func);
+		return id ? pl_node_at(r, id) : NULL;
 	}
 	do {
 		struct pl_node *n = pl_node_at(r, id);
@@ -258,7 +299,7 @@ static struct pl_node *child_of(struct pl_recorder *r, struct pl_node *parent,
 
 	if (n) {
 		/* Another code object with the same label: it takes over the
-		 * fast compare, the older one still finds the node here. */
+		 * compare, the older one finds the node here again. */
 		n->key = key;
 		parent->last = pl_node_id(r, n);
 	} else {
@@ -269,13 +310,8 @@ static struct pl_node *child_of(struct pl_recorder *r, struct pl_node *parent,
 		if (!parent->table && n_children >= CHILD_RING)
 			make_table(r, parent);
 	}
-	if (parent->table) {
-		struct pl_child_table *t = &priv_of(r)->tables[parent->table];
-		uint32_t id = pl_node_id(r, n);
-
-		if (!table_put(t, key, id) || !table_put(t, func_key(func), id))
-			parent->table = 0;	/* the ring is complete */
-	}
+	if (parent->table)
+		table_update(r, parent, n);
 	return n;
 }
 
@@ -284,6 +320,12 @@ static bool is_full(struct pl_recorder *r)
 	struct pl_rec_header *h = recording_of(r)->header;
 
 	return h->max_nodes && h->n_nodes >= h->max_nodes;
+}
+
+/* Of a node that stands for a function wherever it was called: no address. */
+static uint64_t func_key(uint32_t func)
+{
+	return (uint64_t)func * 2 + 1;
 }
 
 static struct pl_node *fold(struct pl_recorder *r, uint64_t key, uint32_t func)
@@ -555,8 +597,7 @@ void pl_recorder_end(struct pl_recorder *r)
 void pl_recorder_free_priv(struct pl_recorder_priv *p)
 {
 	for (uint32_t i = 1; i < p->n_tables; i++)
-		pl_pages_free(p->tables[i].slots, sizeof(*p->tables[i].slots) *
-			      ((size_t)p->tables[i].mask + 1));
+		table_release(&p->tables[i]);
 	pl_pages_free(p->tables,
 		      p->tables_capacity * sizeof(*p->tables));
 	pl_parking_clear(&p->parking);

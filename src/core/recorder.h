@@ -37,13 +37,19 @@
 struct pl_session;
 struct pl_tls;
 
+/*
+ * The children of a node that has many, by key and by function; 0 marks a free
+ * slot.  Whether a slot is the one looked for the node itself says: a node's
+ * key may have been taken over since (see child_of).
+ */
 struct pl_child_table {
 	struct pl_child_slot {
-		uint64_t key;		/* callee's key, or func * 2 + 1 */
+		uint32_t tag;		/* of the key: its low half */
 		uint32_t node;
-		uint32_t spare;
-	} *slots;
-	uint32_t mask, n;
+	} *by_key;
+	uint32_t *by_func;		/* nodes; behind by_key, as many */
+	uint32_t mask;
+	uint32_t n;			/* slots in use, by key */
 };
 
 /* What no reader needs: private memory of the writing process. */

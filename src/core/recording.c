@@ -570,3 +570,61 @@ bool pl_recording_set_key(struct pl_recording *rec, uint64_t key,
 	pthread_mutex_unlock(&rec->lock);
 	return ok;
 }
+
+static int compare_keys(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+bool pl_key_is_among(uint64_t key, const uint64_t *keys, size_t n)
+{
+	return n && key >= keys[0] && key <= keys[n - 1] &&
+	       bsearch(&key, keys, n, sizeof(*keys), compare_keys);
+}
+
+static void forget_in_chunk(struct pl_chunk *chunk, const uint64_t *keys,
+			    size_t n)
+{
+	struct pl_node *node = (struct pl_node *)(chunk + 1);
+	struct pl_node *end = node + chunk->used / sizeof(*node);
+
+	for (; node < end; node++)
+		if (pl_key_is_among(node->key, keys, n))
+			node->key = 0;
+}
+
+bool pl_recording_forget_keys(struct pl_recording *rec, const uint64_t *keys,
+			      size_t n)
+{
+	struct pl_keymap *map = &rec->keys;
+	struct pl_keymap left = { .mask = map->mask };
+	struct pl_chunk *chunk;
+
+	if (!n || !map->slots)
+		return true;
+	left.slots = pl_pages_alloc(((size_t)map->mask + 1) *
+				    sizeof(*left.slots));
+	if (!left.slots)
+		return false;
+	pthread_mutex_lock(&rec->lock);
+	for (uint32_t i = 0; i <= map->mask; i++) {
+		if (!map->slots[i].key ||
+		    pl_key_is_among(map->slots[i].key, keys, n))
+			continue;
+		*key_slot(&left, map->slots[i].key) = map->slots[i];
+		left.n++;
+	}
+	pl_pages_free(map->slots, ((size_t)map->mask + 1) *
+		      sizeof(*map->slots));
+	*map = left;
+	for (uint64_t page = 1; page < rec->next_page;
+	     page += (uint64_t)chunk->n_cells * PL_CELL / PL_PAGE) {
+		chunk = (struct pl_chunk *)(rec->base + page * PL_PAGE);
+		if (chunk->kind == PL_CHUNK_NODES)
+			forget_in_chunk(chunk, keys, n);
+	}
+	pthread_mutex_unlock(&rec->lock);
+	return true;
+}

@@ -103,6 +103,18 @@ uint32_t pl_recording_key(struct pl_recording *rec, uint64_t key);
 bool pl_recording_set_key(struct pl_recording *rec, uint64_t key,
 			  uint32_t func);
 
+/*
+ * Take @n keys back, in ascending order: no node has one of them any more, so
+ * that what they were the addresses of may go.  False without memory: nothing
+ * was done.  No other thread may be recording.
+ */
+bool pl_recording_forget_keys(struct pl_recording *rec, const uint64_t *keys,
+			      size_t n);
+
+/* Whether @key is one of @n keys in ascending order. */
+bool pl_key_is_among(uint64_t key, const uint64_t *keys, size_t n);
+
+
 /* A zeroed recorder slot, or NULL.  Takes the lock. */
 struct pl_recorder *pl_recording_new_recorder(struct pl_recording *rec);
 

@@ -10,6 +10,7 @@
 #include "probe/sysprofile.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* What the probe knows of a session: its `probe`. */
@@ -23,6 +24,7 @@ struct side {
 		uint32_t func;
 	} *kept;
 	size_t n, capacity;
+	size_t sweep_at;		/* so many are looked through */
 };
 
 /* How many sessions are on, and what they need.  Guarded by the GIL, as is all
@@ -88,10 +90,92 @@ static struct pl_session *session_of(struct pl_recorder *r)
 	return ((struct pl_recorder_priv *)r->priv)->session;
 }
 
+/*
+ * A program that compiles as it goes (eval of a text, templates, namedtuple)
+ * makes code objects without end.  Those that nobody else holds any more will
+ * not run again: when there are many more than there were, they are let go, all
+ * but the first of each function, and their addresses forgotten.
+ */
+#define SWEEP_LEAST 4096
+
+#ifdef PL_FREE_THREADED
+/* Others record meanwhile, and their nodes are theirs. */
+static void sweep(struct pl_session *s)
+{
+	(void)s;
+}
+#else
+static bool is_dead(const struct kept *k)
+{
+	return Py_TYPE(k->object) == pl_py.code_type &&
+	       Py_REFCNT(k->object) == 1;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Addresses of the dead, ascending; @seen has room for a bit a function. */
+static size_t find_dead(const struct side *side, uint8_t *seen, uint64_t *dead)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < side->n; i++) {
+		const struct kept *k = &side->kept[i];
+		uint8_t bit = (uint8_t)(1 << k->func % 8);
+
+		if (seen[k->func / 8] & bit && is_dead(k))
+			dead[n++] = (uint64_t)(uintptr_t)k->object;
+		seen[k->func / 8] |= bit;
+	}
+	qsort(dead, n, sizeof(*dead), compare_keys);
+	return n;
+}
+
+static void let_go(struct side *side, const uint64_t *dead, size_t n_dead)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < side->n; i++)
+		if (!pl_key_is_among((uintptr_t)side->kept[i].object, dead,
+				     n_dead))
+			side->kept[n++] = side->kept[i];
+	side->n = n;
+	/* Last: a weak reference may have a function, which comes here. */
+	for (size_t i = 0; i < n_dead; i++)
+		Py_DECREF((PyObject *)(uintptr_t)dead[i]);
+}
+
+static void sweep(struct pl_session *s)
+{
+	struct side *side = s->probe;
+	size_t seen_bytes = s->rec.next_page * PL_PAGE / 32 / 8 + 1;
+	size_t dead_bytes = side->n * sizeof(uint64_t), n;
+	uint8_t *seen = pl_pages_alloc(seen_bytes);
+	uint64_t *dead = pl_pages_alloc(dead_bytes);
+
+	if (seen && dead) {
+		n = find_dead(side, seen, dead);
+		if (pl_recording_forget_keys(&s->rec, dead, n))
+			let_go(side, dead, n);
+	}
+	pl_pages_free(seen, seen_bytes);
+	pl_pages_free(dead, dead_bytes);
+	/* Looking through nodes is paid for by new objects, not by time. */
+	side->sweep_at = side->n * 2 + SWEEP_LEAST +
+			 s->rec.header->n_nodes / 64;
+}
+#endif
+
 static void keep(struct pl_session *s, PyObject *object, uint32_t func)
 {
 	struct side *k = s->probe;
 
+	if (k->n >= SWEEP_LEAST && k->n >= k->sweep_at)
+		sweep(s);
 	lock_event();
 	if (k->n == k->capacity) {
 		size_t capacity = k->capacity ? k->capacity * 2 : 256;

@@ -110,8 +110,9 @@ struct pl_node *pl_probe_other(struct pl_recorder *r, PyObject *callable,
 uint32_t pl_probe_func(struct pl_recorder *r, uint64_t key);
 
 /*
- * Code objects seen are kept alive as long as the session, so that no other one
- * takes their address.  The @i-th (borrowed), in order of first sight, and its
+ * Code objects seen are kept alive, so that no other one takes their address:
+ * the first of each function as long as the session, others as long as the
+ * program has them.  The @i-th (borrowed), in order of first sight, and its
  * function; NULL behind the last.  Several may be one function.
  */
 PyObject *pl_probe_object(struct pl_session *s, size_t i, uint32_t *func);

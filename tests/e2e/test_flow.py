@@ -38,6 +38,19 @@ class Flow(Case):
     def test_code_of_many_origins(self):
         self.check("origins")
 
+    def test_code_that_comes_and_goes(self):
+        """Its address is soon another's; and it is not kept for our sake:
+        32,000 code objects, two a round, would be 30 MB."""
+        grown = self.record([self.program("compiles.py")]).stdout
+        self.assertLess(int(grown), 12 << 20)
+        self.assertEqual(
+            self.rows("select function, filename, ncalls from pstats "
+                      "where function like 'made%' order by 1"),
+            sorted(("made_%d" % i, "made_%d.py" % i, 3000)
+                   for i in range(40)))
+        self.assertEqual(self.rows("select n_unmatched, n_lost from threads"),
+                         [(0, 0)])
+
     def test_signals_at_entry(self):
         # Where the handler runs before the event that tells of the call, the
         # end of that call comes without its beginning.

@@ -124,6 +124,32 @@ START_TEST(a_hundred_thousand_names_are_found_again)
 }
 END_TEST
 
+START_TEST(keys_that_are_taken_back_are_nobodys)
+{
+	const uint64_t gone[] = { 32, 64 };
+	struct pl_chunk *chunk;
+	struct pl_node *nodes;
+
+	create();
+	chunk = pl_recording_chunk(&rec, PL_CHUNK_NODES, 2 * sizeof(*nodes), 0);
+	nodes = (struct pl_node *)(chunk + 1);
+	nodes[0].key = 32;
+	nodes[1].key = 48;
+	chunk->used = 2 * sizeof(*nodes);
+	for (uint64_t key = 16; key <= 64; key += 16)
+		pl_recording_set_key(&rec, key, (uint32_t)key + 1);
+	ck_assert(pl_recording_forget_keys(&rec, gone, 0));
+	ck_assert_uint_eq(pl_recording_key(&rec, 64), 65);
+	ck_assert(pl_recording_forget_keys(&rec, gone, 2));
+	for (uint64_t key = 16; key <= 64; key += 16)
+		ck_assert_uint_eq(pl_recording_key(&rec, key),
+				  key % 32 ? key + 1 : 0);
+	ck_assert_uint_eq(nodes[0].key, 0);
+	ck_assert_uint_eq(nodes[1].key, 48);
+	pl_recording_close(&rec);
+}
+END_TEST
+
 START_TEST(chunks_follow_one_another_and_are_counted)
 {
 	struct pl_chunk *a, *b;
@@ -233,6 +259,7 @@ Suite *suite_recording(void)
 	tcase_add_test(tc, an_existing_file_is_never_touched);
 	tcase_add_test(tc, equal_text_and_equal_labels_have_one_number);
 	tcase_add_test(tc, a_hundred_thousand_names_are_found_again);
+	tcase_add_test(tc, keys_that_are_taken_back_are_nobodys);
 	tcase_add_test(tc, chunks_follow_one_another_and_are_counted);
 	tcase_add_test(tc, the_limit_of_file_size_is_an_error_and_no_signal);
 	tcase_add_test(tc, a_descriptor_that_became_another_file_is_not_written);

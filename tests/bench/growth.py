@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""Does a call cost the same in a large profile as in a small one?
+
+What a call adds in CPU time, with 10 to 1,000,000 call paths, nested 1 to
+10,000 deep, with 2 to 10,000 callees of one caller, and from 1 to 64 threads:
+the median of the rounds, and as a multiple of the smallest size's.  Bare runs
+and profiled ones take turns.  Last, what a long loop adds to the memory."""
+
+import time
+
+import common
+import prepare
+from common import median, table
+
+SHAPES = {
+    "nodes": (10, 100, 1000, 10000, 100000, 1000000),
+    "depth": (1, 10, 100, 1000, 10000),
+    "fanout": (2, 10, 100, 1000, 10000),
+    "threads": (1, 4, 16, 64),
+}
+GOAL = 1.5
+
+
+def parse(argv):
+    p = common.parser(__doc__)
+    p.add_argument("--rounds", type=int, default=5, metavar="N",
+                   help="default: %(default)s")
+    p.add_argument("--calls", type=int, default=1000000, metavar="N",
+                   help="calls of a run (default: %(default)s)")
+    p.add_argument("--loop", type=int, default=100000000, metavar="N",
+                   help="calls of the long loop (default: %(default)s)")
+    return p.parse_args(argv)
+
+
+def added_ns(setup, python, args, shape, size):
+    """One figure a round; only the thread that calls is measured."""
+    values = []
+    for _ in range(args.rounds):
+        bare, ours = (setup.measure(python, "growing.py", tool=tool,
+                                    shape=shape, size=size, calls=args.calls)
+                      for tool in ("bare", "proflite"))
+        for answer in bare, ours:
+            if "failed" in answer:
+                return answer["failed"].splitlines()[-1]
+        values.append((ours["seconds"] - bare["seconds"]) / ours["calls"]
+                      * 1e9)
+    return values
+
+
+def report(setup, python, args, progress):
+    rows = []
+    for shape, sizes in SHAPES.items():
+        base = None
+        for size in sizes:
+            progress.step("%s %s %d" % (python.name, shape, size))
+            values = added_ns(setup, python, args, shape, size)
+            if isinstance(values, str):
+                rows.append([shape, size, values, "", ""])
+                continue
+            base = base or median(values)
+            times = median(values) / base
+            rows.append([shape, size, common.cell(values, 1), "%.2f" % times,
+                         "" if times <= GOAL else "missed by %.0f %%" %
+                         ((times / GOAL - 1) * 100)])
+    progress.end()
+    print("\n## Python %s\n\nCPU time that a call adds; goal: at most %g times "
+          "that of the smallest size\n" % (".".join(map(str, python.version)),
+                                           GOAL))
+    table(["shape", "size", "ns", "times", ""], rows)
+    answer = setup.measure(python, "growing.py", tool="proflite",
+                           shape="memory", size=args.loop, calls=0)
+    print("\n%d calls of one path: resident memory grew by %s KB" % (
+        args.loop, answer.get("grown_kb", answer.get("failed"))))
+
+
+def main(argv):
+    args = parse(argv)
+    setup = common.Setup(args)
+    interpreters = common.interpreters(args.python)
+    prepare.prepare(setup, interpreters)
+    print("tests/bench/run growth %s\n%s, %s" % (
+        " ".join(argv), common.machine(), time.strftime("%Y-%m-%d")))
+    progress = common.Progress(len(interpreters) *
+                               sum(map(len, SHAPES.values())))
+    for python in interpreters:
+        report(setup, python, args, progress)
+    return 0

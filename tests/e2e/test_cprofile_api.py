@@ -593,6 +593,54 @@ class Api(Case):
                 for callee, row in stats.items()
                 for caller, (nc, cc, tt, ct) in row[4].items()})
 
+    def test_save_again(self):
+        """Each profile is a run, as it was saved last; clear() begins another;
+        what cannot be written says so, and is not written."""
+        self.check("""
+            import sqlite3
+
+            def runs():
+                return sqlite3.connect("runs.db").execute(
+                    "select run_id, ncalls from pstats "
+                    "where function = 'leaf' order by run_id").fetchall()
+
+            p, q = proflite.Profile(), proflite.Profile()
+            p.save("empty.db")
+            for one in p, q, p:
+                one.runcall(leaf)
+                one.save("runs.db")
+            assert runs() == [(1, 2), (2, 1)], runs()
+            p.enable()
+            leaf()
+            p.save("runs.db")
+            leaf()
+            p.disable()
+            p.save(b"runs.db")
+            assert runs() == [(1, 4), (2, 1)], runs()
+            p.clear()
+            p.runcall(leaf)
+            p.save("runs.db")
+            assert runs() == [(1, 4), (2, 1), (3, 1)], runs()
+
+            with open("text", "w") as f:
+                f.write("no database, but text of some length")
+            for path in "text", "no/such/folder.db", ".":
+                try:
+                    p.save(path)
+                except OSError as e:
+                    assert path in str(e), e
+                else:
+                    raise AssertionError(path)
+            assert open("text").read().startswith("no database")
+            for path in None, 3, "nul\\0":
+                try:
+                    p.save(path)
+                except (TypeError, ValueError):
+                    pass
+                else:
+                    raise AssertionError(path)
+            """)
+
     def test_subclass(self):
         self.check("""
             class Mine(proflite.Profile):

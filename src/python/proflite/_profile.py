@@ -43,7 +43,8 @@ class Profile(_proflite.Profiler):
             marshal.dump(self.stats, f)
 
     def save(self, path):
-        """Add the profile, with its call tree, to an SQLite database."""
+        """Add the profile, with its call tree, to an SQLite database.  What was
+        saved of it there before is replaced, but for what clear() ended."""
         self._save(path)
 
     def create_stats(self):

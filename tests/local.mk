@@ -114,6 +114,7 @@ EXTRA_DIST += \
 	%reldir%/fuzz \
 	%reldir%/lint \
 	%reldir%/programs \
+	%reldir%/sanitized \
 	%reldir%/torture
 
 suites = lint unit san tsan e2e

@@ -141,6 +141,15 @@ class Case(unittest.TestCase):
             "PYTHONDONTWRITEBYTECODE": "1",
         }
         base.update(env or {})
+        # Of a stage built with AddressSanitizer: its runtime has to be there
+        # before all else.  See tests/sanitized/run.
+        runtime = os.environ.get("PL_TEST_SANITIZER")
+        if runtime:
+            base["LD_PRELOAD"] = " ".join(
+                [runtime, str(base.get("LD_PRELOAD") or "")]).strip()
+            base["ASAN_OPTIONS"] = (
+                "detect_leaks=0:verify_asan_link_order=0:handle_segv=0")
+            base["UBSAN_OPTIONS"] = "halt_on_error=1:print_stacktrace=1"
         return {k: str(v) for k, v in base.items() if v is not None}
 
     def command(self, argv, env=None, cwd=None, check=0, input=None,

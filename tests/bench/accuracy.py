@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: MIT
+"""How wrong is a profile?  Four experiments whose answer is known.
+
+A, function bias (after the Scalene paper, section 6.2): two functions do the
+same, one of them by calling another in its loop.  Of what share of the time does
+the profile say that it was that one's, where it is 5 to 90 per cent?  Summed up
+as the odds ratio (said / not said) / (true / not true), which does not depend on
+the share: 1 is no bias, 1.5 that calls seem half as dear again.
+
+B, causality (after Mytkowicz and others, PLDI 2010): one function is made slower
+by a known spin.  By how much does the profile say that it has become slower, and
+by how much the other two, which have not?
+
+C, closure: own times add up to the time that passed.
+
+D, known sleeps, of four threads and a hundred coroutines.
+
+The tools take turns; a run in which the truth has drifted is left out."""
+
+import time
+
+import common
+import prepare
+from common import cell, median, table
+
+SHARES = (5, 10, 25, 50, 75, 90)
+TOOLS = ("proflite", "cProfile", "yappi", "viztracer")
+SPIN = 20
+GOAL = 1.3
+
+
+def parse(argv):
+    p = common.parser(__doc__)
+    p.add_argument("--rounds", type=int, default=20, metavar="N",
+                   help="default: %(default)s")
+    p.add_argument("--drift", type=float, default=0.03, metavar="X",
+                   help="by how much the truth may change within a run "
+                        "(default: %(default)s)")
+    return p.parse_args(argv)
+
+
+class Accuracy:
+    def __init__(self, setup, python, args):
+        self.setup, self.python, self.args = setup, python, args
+        self.trouble = {}
+        self.dropped = 0
+
+    def ask(self, tool, what, share=0, spin=0):
+        answer = self.setup.measure(self.python, "truth.py", tool=tool,
+                                    what=what, share=share, spin=spin)
+        if "failed" in answer:
+            self.trouble[tool, what] = answer["failed"].splitlines()[-1]
+            return None
+        return answer
+
+    # ------------------------------------------------------------- A: bias --
+
+    def bias(self, tool, share):
+        answer = self.ask(tool, "bias", share)
+        if not answer:
+            return None
+        if answer["drift"] > self.args.drift:
+            self.dropped += 1
+            return None
+        true = answer["truth"]
+        said = [answer["rows"][f][2] for f in ("with_call", "inlined")]
+        return said[0] / sum(said) * 100, said[0] / said[1] / (
+            true[0] / true[1])
+
+    def print_bias(self):
+        found = {(tool, share): [] for tool in TOOLS for share in SHARES}
+        for _ in range(self.args.rounds):
+            for share in SHARES:
+                for tool in TOOLS:
+                    one = self.bias(tool, share)
+                    if one:
+                        found[tool, share].append(one)
+        rows = []
+        for tool in TOOLS:
+            ratios = [r for share in SHARES for _, r in found[tool, share]]
+            if not ratios:
+                continue
+            verdict = ""
+            if tool == "proflite":
+                verdict = "reached" if median(ratios) <= GOAL else \
+                    "missed by %.0f %%" % ((median(ratios) / GOAL - 1) * 100)
+            rows.append([tool] + ["%.1f" % median([s for s, _ in
+                                                   found[tool, share]])
+                                  for share in SHARES] +
+                        [cell(ratios), verdict])
+        print("\nA: share of the time that is said to be the calling "
+              "function's, in per cent, and the\nodds ratio (goal for proflite: "
+              "at most %g); %d runs left out\n" % (GOAL, self.dropped))
+        table(["true share"] + list(map(str, SHARES)) + ["odds ratio", ""],
+              rows)
+
+    # -------------------------------------------------------- B: causality --
+
+    def print_cause(self):
+        rows = []
+        for tool in TOOLS:
+            pairs = []
+            for _ in range(self.args.rounds):
+                pair = [self.ask(tool, "cause", spin=s) for s in (0, SPIN)]
+                if all(pair):
+                    pairs.append(pair)
+            # A tool that keeps no own times is asked for the total.
+            deltas = {name: [] for name in ("slow", "fast", "other")}
+            for before, after in pairs:
+                for name, values in deltas.items():
+                    column = 1 if before["rows"][name][1] is not None else 2
+                    values.append((after["rows"][name][column] -
+                                   before["rows"][name][column])
+                                  / after["calls"] * 1e6)
+            if pairs:
+                rows.append([tool] + [cell(v) for v in deltas.values()])
+        print("\nB: by how much a call has become slower, in us; true are %d, 0 "
+              "and 0\n" % SPIN)
+        table(["", "slow", "fast", "other"], rows)
+
+    # ---------------------------------------------------------- C: closure --
+
+    def print_closure(self):
+        shapes = [(d, f) for d in (1, 10, 100, 1000) for f in (1, 10)]
+        rows = []
+        for tool in TOOLS[:-1]:
+            row = [tool]
+            for depth, fanout in shapes:
+                answers = [self.ask(tool, "closure", depth, fanout)
+                           for _ in range(max(1, self.args.rounds // 4))]
+                row.append(cell([sum(r[1] for r in a["rows"].values())
+                                 / a["seconds"] * 100
+                                 for a in answers if a], 1))
+            rows.append(row)
+        print("\nC: sum of own times, in per cent of the time that passed, of "
+              "trees by depth x calls a level\n")
+        table([""] + ["%dx%d" % s for s in shapes], rows)
+
+    # ----------------------------------------------------------- D: sleeps --
+
+    def print_sleeps(self):
+        rows = []
+        for tool in TOOLS:
+            answer = self.ask(tool, "sleep")
+            if answer:
+                naps = answer["rows"].get("naps", (0, 0, 0))
+                waits = answer["rows"].get("waits", (0, 0, 0))
+                rows.append([tool, naps[0], "%.0f" % (naps[2] * 1000),
+                             waits[0]])
+        print("\nD: four threads that sleep 50 ms each, 100 coroutines that are "
+              "awaited once each\n(proflite's ncalls are calls and resumes, as "
+              "cProfile's)\n")
+        table(["", "threads' calls", "ms", "coroutines' ncalls"], rows)
+
+
+def main(argv):
+    args = parse(argv)
+    setup = common.Setup(args)
+    interpreters = common.interpreters(args.python)
+    prepare.prepare(setup, interpreters)
+    print("tests/bench/run accuracy %s\n%s, %s" % (
+        " ".join(argv), common.machine(), time.strftime("%Y-%m-%d")))
+    for python in interpreters:
+        print("\n## Python %s" % ".".join(map(str, python.version)))
+        accuracy = Accuracy(setup, python, args)
+        accuracy.print_bias()
+        accuracy.print_cause()
+        accuracy.print_closure()
+        accuracy.print_sleeps()
+        for (tool, what), why in accuracy.trouble.items():
+            print("%s, %s: not measured: %s" % (tool, what, why))
+    return 0

@@ -4,9 +4,9 @@ why.  Each has to fail; where a * stands for many, some of them."""
 
 import fnmatch
 
-KEEPS_CODE = ("wants a code object to go: those that were called are kept for "
-              "as long as the recording, as cProfile does, so that none takes "
-              "another's address")
+KEEPS_CODE = ("wants a code object to go: those that were called are kept, the "
+              "first of a function for as long as the recording, so that none "
+              "takes another's address")
 SPECIALIZED = ("wants specialised instructions: code whose calls are watched has "
                "instrumented ones, or (3.11) is not specialised")
 SET_TRACE = ("pdb.set_trace() stops at the next line instead of its own from "

@@ -720,8 +720,12 @@ static int attach(bool all_threads, bool c_calls, PyObject *owner,
 	}
 	t->interpreter = current_interpreter();
 	t->c_calls = c_calls;
-	t->next = held_tools;
-	held_tools = t;
+	/* Another interpreter may do the same under a GIL of its own. */
+	t->next = __atomic_load_n(&held_tools, __ATOMIC_RELAXED);
+	while (!__atomic_compare_exchange_n(&held_tools, &t->next, t, true,
+					    __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED))
+		;
 	return 0;
 }
 

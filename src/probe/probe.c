@@ -38,7 +38,6 @@ static struct pl_session *disposed;
 
 #ifdef PL_FREE_THREADED
 static PyMutex life_lock;		/* who begins or ends a session */
-static pthread_mutex_t event_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void lock_life(void)
 {
@@ -49,6 +48,19 @@ static void unlock_life(void)
 {
 	PyMutex_Unlock(&life_lock);
 }
+#else
+static inline void lock_life(void)
+{
+}
+
+static inline void unlock_life(void)
+{
+}
+#endif
+
+/* Of first sights alone: free threads have them at the same time, and so do
+ * interpreters with a GIL of their own. */
+static pthread_mutex_t event_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void lock_event(void)
 {
@@ -59,23 +71,6 @@ static void unlock_event(void)
 {
 	pthread_mutex_unlock(&event_lock);
 }
-#else
-static inline void lock_life(void)
-{
-}
-
-static inline void unlock_life(void)
-{
-}
-
-static inline void lock_event(void)
-{
-}
-
-static inline void unlock_event(void)
-{
-}
-#endif
 
 static const struct pl_probe_ops *back_end(void)
 {

@@ -11,7 +11,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from harness import LIBRARY, STAGE, TOOL, Case, once
+from harness import LIBRARY, STAGE, TOOL, Case, once, since
 
 APP = """
     import sys
@@ -627,6 +627,67 @@ class Hostile(Case):
                 exec("def g%d(): pass\\ng%d()" % (i, i))
             """)
 
+    def test_collector_allocations_and_fault_handler(self):
+        """What watches the interpreter sees the program, and not us."""
+        text = """
+            import faulthandler, gc, sys, tracemalloc
+
+            def f():
+                faulthandler.dump_traceback(sys.stdout, all_threads=False)
+                sys.stdout.flush()
+                keep.append([bytearray(1000) for i in range(100)])
+
+            class Node:
+                pass
+
+            def cycle():
+                a, b = Node(), Node()
+                a.b, b.a = b, a
+
+            keep, seen = [], []
+            gc.collect()
+            gc.callbacks.append(lambda phase, info: seen.append(
+                (phase, info["generation"], info["collected"])))
+            gc.disable()
+            for i in range(10):
+                cycle()
+            gc.collect()
+            print(seen)
+            tracemalloc.start()
+            before = tracemalloc.take_snapshot()
+            f()
+            after = tracemalloc.take_snapshot()
+            for snapshot in before, after:
+                print(sum(t.size // 1000 for t in snapshot.filter_traces(
+                    [tracemalloc.Filter(True, __file__)]).traces
+                    if t.size > 900))
+            """
+        for flags in [], ["-X", "faulthandler"], ["-X", "tracemalloc"], \
+                ["-X", "dev"]:
+            with self.subTest(flags):
+                self.same(text, flags=flags)
+                self.db.unlink()
+
+    @once
+    def test_program_with_more_rights_than_its_user(self):
+        """It is left alone, and writes nothing."""
+        real = Path("/usr/bin/python3")
+        if os.getuid() or not shutil.which("setpriv") or not real.exists():
+            self.skipTest("wants root, setpriv and a Python in /usr/bin")
+        program = self.tmp / "program"
+        shutil.copy(real.resolve(), program)
+        os.chmod(program, 0o4755)
+        os.chmod(self.tmp, 0o777)
+        done = self.command(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+             program, "-I", "-c", "import os; print(os.getuid(), os.geteuid())"],
+            {"LD_PRELOAD": LIBRARY, "PROFLITE_OPTIONS": "out=%s" % self.db},
+            check=None)
+        if done.stdout == "65534 65534\n":
+            self.skipTest("the file system knows no setuid")
+        self.assertEqual(done.stdout, "65534 0\n", done.stderr)
+        self.assertEqual(os.listdir(self.tmp), ["program"])
+
     def test_variables_of_ours_are_not_seen_by_isolated_pythons(self):
         """-I and -E are about PYTHON* variables, and change nothing here."""
         for flags in ["-I"], ["-E"], ["-S", "-E"], ["-s", "-I", "-X", "dev"]:
@@ -661,3 +722,73 @@ class Hostile(Case):
         if self.py.version >= (3, 12):
             self.assertEqual(self.rows("select ncalls from pstats "
                                        "where function = 'g'"), [(4,)])
+
+    @since(3, 12)
+    def test_sub_interpreters_with_locks_of_their_own(self):
+        """At the same time, each in a thread."""
+        app = self.script("""
+            import os, threading
+            try:
+                import _interpreters as interpreters
+            except ImportError:
+                import _xxsubinterpreters as interpreters
+
+            CODE = \'\'\'if True:
+                import os
+                def g(n):
+                    return n and g(n - 1)
+                os.write(%d, b"x")
+                os.read(%d, 1)
+                for i in range(200):
+                    g(4)
+                \'\'\'
+
+            N = 3
+            here, there = os.pipe(), os.pipe()
+
+            def f():
+                id = interpreters.create()
+                interpreters.run_string(id, CODE % (here[1], there[0]))
+                interpreters.destroy(id)
+
+            threads = [threading.Thread(target=f) for i in range(N)]
+            for t in threads:
+                t.start()
+            for i in range(N):      # all of them are in the middle of it
+                os.read(here[0], 1)
+            os.write(there[1], b"x" * N)
+            for t in threads:
+                t.join()
+            print("ok")
+            """)
+        done = self.preload([app])
+        self.assertEqual((done.stdout, done.stderr), ("ok\n", ""))
+        self.assertEqual(self.rows("select function, ncalls from pstats where "
+                                   "function in ('f', 'g') order by 1"),
+                         [("f", 3), ("g", 3000)])
+        self.assertEqual(self.value("select sum(n_lost) from threads"), 0)
+
+    @since(3, 14)
+    def test_interpreters_of_the_library(self):
+        app = self.script("""
+            from concurrent import interpreters
+            from concurrent.futures import InterpreterPoolExecutor
+
+            def task(n):
+                return sum(map(leaf, range(n)))
+
+            def leaf(n):
+                return n
+
+            if __name__ == "__main__":
+                with InterpreterPoolExecutor(2) as pool:
+                    print(sum(pool.map(task, range(20))))
+                i = interpreters.create()
+                print(i.call(task, 5))
+                i.close()
+            """)
+        done = self.record([app])
+        self.assertEqual((done.stdout, done.stderr), ("1140\n10\n", ""))
+        self.assertEqual(self.rows("select function, ncalls from pstats where "
+                                   "function in ('task', 'leaf') order by 1"),
+                         [("leaf", 195), ("task", 21)])

@@ -245,8 +245,9 @@ int pl_paths_add(struct pl_paths *p, uint32_t under, const struct pl_tree *tree,
 	p->depth = 0;
 	if (!rc)
 		rc = make_room(p, 0);
-	/* At once: each growth finds a new place for every path. */
-	if (!rc && !p->choice && p->capacity - p->n < tree->n)
+	/* At once: each growth finds a new place for every path.  Those of a
+	 * second tree may all be there. */
+	if (!rc && !p->choice && p->capacity < tree->n)
 		rc = grow(p, tree->n);
 	if (!rc)
 		p->open[0] = 0;

@@ -303,6 +303,21 @@ static int pragma(struct pl_store *s, const char *sql, int64_t *value,
 	return rc;
 }
 
+/* A view in a table's place could be one whose rows never end. */
+static int check_tables(struct pl_store *s, struct pl_error *err)
+{
+	int64_t n = 0;
+	int rc = pragma(s, "SELECT count(*) FROM sqlite_schema WHERE "
+			"type = 'table' AND sql LIKE 'CREATE TABLE%' AND name "
+			"IN ('runs', 'processes', 'threads', 'functions', "
+			"'nodes', 'function_stats', 'call_stats')", &n, err);
+
+	if (rc || n == 7)
+		return rc;
+	return pl_fail(err, PL_ERR_FORMAT, "%s is damaged: tables of it are "
+		       "missing", s->path);
+}
+
 /* Whose is it?  *@fresh: nobody's yet.  In a transaction, for someone else may
  * be creating it. */
 static int check_owner(struct pl_store *s, bool *fresh, struct pl_error *err)
@@ -322,7 +337,7 @@ static int check_owner(struct pl_store *s, bool *fresh, struct pl_error *err)
 			       "that one", s->path, (int)version,
 			       PL_STORE_VERSION);
 	if (app == PL_STORE_APPLICATION_ID && version == PL_STORE_VERSION)
-		return 0;
+		return check_tables(s, err);
 	*fresh = !app && !version && !n_tables;
 	if (*fresh)
 		return 0;

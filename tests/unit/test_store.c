@@ -684,6 +684,20 @@ START_TEST(function_beyond_the_size_of_the_file_is_damage)
 }
 END_TEST
 
+START_TEST(view_in_the_place_of_a_table_is_refused)
+{
+	open_db(PL_STORE_WRITE);
+	close_db();
+	change("DROP TABLE nodes; CREATE VIEW nodes AS WITH RECURSIVE t(x) AS "
+	       "(SELECT 1 UNION ALL SELECT x + 1 FROM t) SELECT x AS id FROM t");
+	ck_assert_int_eq(pl_store_open(&store, db, PL_STORE_READ, 0, &err),
+			 PL_ERR_FORMAT);
+	ck_assert_ptr_nonnull(strstr(err.text, "tables of it are missing"));
+	ck_assert_int_eq(pl_store_open(&store, db, PL_STORE_WRITE, 0, &err),
+			 PL_ERR_FORMAT);
+}
+END_TEST
+
 START_TEST(imported_profile_is_a_run)
 {
 	struct pl_pfunc funcs[] = {
@@ -1270,6 +1284,7 @@ Suite *suite_store(void)
 	tcase_add_loop_test(tc, nodes_that_make_no_tree_are_refused, 0,
 			    sizeof(tree_damage) / sizeof(*tree_damage));
 	tcase_add_test(tc, function_beyond_the_size_of_the_file_is_damage);
+	tcase_add_test(tc, view_in_the_place_of_a_table_is_refused);
 	tcase_add_test(tc, imported_profile_is_a_run);
 	suite_add_tcase(suite, tc);
 

@@ -209,7 +209,7 @@ class Fork(Processes):
         self.assertEqual(self.ncalls("forker"), 1)
 
     def test_many_that_end_at_once(self):
-        """30 processes that all want the database at the same time."""
+        """200 processes that all want the database at the same time."""
         app = self.script("""
             import os
 
@@ -218,7 +218,7 @@ class Fork(Processes):
 
             r, w = os.pipe()
             children = []
-            for i in range(30):
+            for i in range(200):
                 pid = os.fork()
                 if not pid:
                     os.close(w)
@@ -232,9 +232,9 @@ class Fork(Processes):
             """)
         done = self.record([app])
         self.assertEqual(done.stderr, "")
-        self.assertEqual(self.ncalls("leaf"), 30)
-        self.assertEqual(self.calls("leaf"), [1] * 30)
-        self.assertEqual(self.value("select count(*) from processes"), 31)
+        self.assertEqual(self.ncalls("leaf"), 200)
+        self.assertEqual(self.calls("leaf"), [1] * 200)
+        self.assertEqual(self.value("select count(*) from processes"), 201)
         self.assertEqual(self.value("select count(*) from runs"), 1)
         self.no_recording_left()
 
@@ -941,6 +941,67 @@ class Locked(Processes):
         self.assertEqual(done.stdout, "ok\n")
         self.assertEqual(len(done.stderr.splitlines()), 1, done.stderr)
         self.assertIn("x.db", done.stderr)
+
+    def test_database_that_is_deleted_meanwhile(self):
+        """What was in it is gone with it; this run is not."""
+        app = self.script("""
+            import os
+            def leaf():
+                pass
+            leaf()
+            for name in os.listdir("."):
+                if name.startswith("proflite.db") and "plrec" not in name:
+                    os.unlink(name)
+            leaf()
+            """)
+        self.record([app])
+        self.assertEqual(self.record([app]).stderr, "")
+        self.assertEqual(self.calls("leaf"), [2])
+        self.no_recording_left()
+
+    @once
+    def test_clock_that_is_set_back(self):
+        """By a year, in the middle of it: times are of the clock that nobody
+        sets."""
+        source = self.script("""
+            #define _GNU_SOURCE
+            #include <dlfcn.h>
+            #include <time.h>
+            static long back;
+            void set_back(void) { back = 365L * 86400; }
+            int clock_gettime(clockid_t id, struct timespec *ts)
+            {
+                static int (*real)(clockid_t, struct timespec *);
+                if (!real)
+                    real = dlsym(RTLD_NEXT, "clock_gettime");
+                int rc = real(id, ts);
+                if (id == CLOCK_REALTIME)
+                    ts->tv_sec -= back;
+                return rc;
+            }
+            """, "clock.c")
+        library = self.tmp / "clock.so"
+        self.command(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"])
+        app = self.script("""
+            import ctypes, time
+            def leaf():
+                pass
+            before = time.time()
+            leaf()
+            ctypes.CDLL(None).set_back()
+            assert time.time() < before - 1e7
+            leaf()
+            """)
+        done = self.preload([app], env={
+            "LD_PRELOAD": "%s %s" % (library, LIBRARY)})
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(self.calls("leaf"), [2])
+        self.assertEqual(self.value(
+            "select ended_ns between started_ns and started_ns + 600e9 "
+            "from processes"), 1)
+        self.assertEqual(self.value(
+            "select count(*) from nodes where total_ns < 0 or total_ns > 600e9"),
+            0)
 
     @once
     def test_full_disk(self):

@@ -90,13 +90,11 @@ void pl_tls_sync(struct pl_tls *tls);
 /* The calling thread's recorders, none of them of a session that has ended. */
 static inline struct pl_recorder *pl_tls_first(void)
 {
-	struct pl_tls *tls = &pl_tls;
-
-	if (__builtin_expect(tls->epoch != __atomic_load_n(&pl_epoch,
-							   __ATOMIC_RELAXED),
+	if (__builtin_expect(pl_tls.epoch != __atomic_load_n(&pl_epoch,
+							     __ATOMIC_RELAXED),
 			     0))
-		pl_tls_sync(tls);
-	return tls->first;
+		pl_tls_sync(&pl_tls);
+	return pl_tls.first;
 }
 
 /*
@@ -105,13 +103,11 @@ static inline struct pl_recorder *pl_tls_first(void)
  */
 static inline struct pl_recorder *pl_tls_only(void)
 {
-	struct pl_tls *tls = &pl_tls;
-
-	if (__builtin_expect(tls->epoch != __atomic_load_n(&pl_epoch,
-							   __ATOMIC_RELAXED),
+	if (__builtin_expect(pl_tls.epoch != __atomic_load_n(&pl_epoch,
+							     __ATOMIC_RELAXED),
 			     0))
 		return NULL;
-	return tls->only;
+	return pl_tls.only;
 }
 
 /*

@@ -72,6 +72,18 @@ static void unlock_event(void)
 	pthread_mutex_unlock(&event_lock);
 }
 
+/* Whoever held it is not in the child, where every step that it guards is as
+ * good as done or not begun. */
+static void renew_event_lock(void)
+{
+	pthread_mutex_init(&event_lock, NULL);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, renew_event_lock);
+}
+
 static const struct pl_probe_ops *back_end(void)
 {
 	return pl_py.version >= 0x030c ? &pl_probe_monitoring
@@ -93,13 +105,14 @@ static struct pl_session *session_of(struct pl_recorder *r)
  */
 #define SWEEP_LEAST 4096
 
+/* Others record meanwhile, and what they have seen is theirs: free threads,
+ * interpreters with a GIL of their own. */
 #ifdef PL_FREE_THREADED
-/* Others record meanwhile, and their nodes are theirs. */
-static void sweep(struct pl_session *s)
-{
-	(void)s;
-}
+static bool others_record = true;
 #else
+static bool others_record;
+#endif
+
 static bool is_dead(const struct kept *k)
 {
 	return Py_TYPE(k->object) == pl_py.code_type &&
@@ -163,13 +176,12 @@ static void sweep(struct pl_session *s)
 	side->sweep_at = side->n * 2 + SWEEP_LEAST +
 			 s->rec.header->n_nodes / 64;
 }
-#endif
 
 static void keep(struct pl_session *s, PyObject *object, uint32_t func)
 {
 	struct side *k = s->probe;
 
-	if (k->n >= SWEEP_LEAST && k->n >= k->sweep_at)
+	if (!others_record && k->n >= SWEEP_LEAST && k->n >= k->sweep_at)
 		sweep(s);
 	lock_event();
 	if (k->n == k->capacity) {
@@ -396,11 +408,13 @@ static bool covers_this_thread(struct pl_session *s)
 
 static int begin(struct pl_session *s, PyObject *owner, struct pl_error *err)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	bool c_calls = s->options.builtins || s->options.all_calls;
 	bool on = s->state == PL_SESSION_ON;
 	struct side *side = s->probe;
 	int rc;
 
+	pthread_once(&once, watch_forks);
 	if (on && (s->all_threads || covers_this_thread(s)))
 		return 0;
 	if (!side)
@@ -545,6 +559,7 @@ void pl_probe_dispose(struct pl_session *s)
 
 int pl_probe_join_interpreter(struct pl_error *err)
 {
+	others_record = true;
 	return back_end()->attach(true, n_c_calls > 0, NULL, err);
 }
 

@@ -26,6 +26,7 @@ environment, and are killed with all their children when they take too long.
 
 import functools
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -117,6 +118,19 @@ class Case(unittest.TestCase):
         path = self.tmp / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text), encoding="utf-8")
+        return path
+
+    def compiler(self):
+        found = shutil.which("cc") or shutil.which("gcc")
+        if not found:
+            self.skipTest("no C compiler")
+        return found
+
+    def library(self, source, name):
+        """Make a shared library of a C file, in the test's folder."""
+        path = self.tmp / name
+        self.command([self.compiler(), "-shared", "-fPIC", "-O1", "-w",
+                      "-pthread", "-o", path, source, "-ldl"])
         return path
 
     def program(self, name):

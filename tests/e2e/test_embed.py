@@ -4,7 +4,6 @@ Python that can be embedded."""
 
 import json
 import os
-import shutil
 
 from harness import LIBRARY, STAGE, Case
 
@@ -20,11 +19,9 @@ print(json.dumps([sysconfig.get_path("include"), v["LIBDIR"], v["LDVERSION"],
 class Embedded(Case):
     def build(self, name):
         """Make the program; returns what it wants in its environment."""
-        compiler = shutil.which("cc") or shutil.which("gcc")
+        compiler = self.compiler()
         include, folder, version, shared = json.loads(
             self.command([self.py.path, "-c", HOW]).stdout)
-        if not compiler:
-            self.skipTest("no C compiler")
         if not os.path.exists(os.path.join(include, "Python.h")) or not shared:
             self.skipTest("Python %s cannot be embedded: no headers or no "
                           "shared library" % self.py.name)

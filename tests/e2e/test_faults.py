@@ -6,7 +6,6 @@ about."""
 
 import errno
 import os
-import subprocess
 
 from harness import LIBRARY, TOOL, Case, once
 
@@ -43,10 +42,8 @@ FAULTS = [
 
 class Faults(Case):
     def setUp(self):
-        source = self.program("fault.c")
-        self.preload_of_ours = self.tmp / "fault.so"
-        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-w", "-o",
-                        self.preload_of_ours, source, "-ldl"], check=True)
+        self.preload_of_ours = self.library(self.program("fault.c"),
+                                            "fault.so")
         self.app = self.script(APP)
 
     def once_with(self, call, n, error, and_all_after):

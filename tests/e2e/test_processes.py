@@ -980,8 +980,7 @@ class Locked(Processes):
                 return rc;
             }
             """, "clock.c")
-        library = self.tmp / "clock.so"
-        self.command(["cc", "-shared", "-fPIC", "-o", library, source, "-ldl"])
+        library = self.library(source, "clock.so")
         app = self.script("""
             import ctypes, time
             def leaf():

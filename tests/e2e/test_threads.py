@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Every thread has a tree of its own, with every call of it."""
 
-import os
-
 import trees
 from harness import Case
 
@@ -245,9 +243,7 @@ class Threads(Case):
                 return pthread_create(&t, 0, work, &j) || pthread_join(t, 0);
             }
             """, "helper.c")
-        library = self.tmp / "helper.so"
-        self.command([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-pthread",
-                      "-o", library, source])
+        library = self.library(source, "helper.so")
         self.record([app], env={"HELPER": library})
         self.assertEqual(self.rows(
             "select p.forked, s.calls from processes p "

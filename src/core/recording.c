@@ -578,6 +578,11 @@ static int compare_keys(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+void pl_keys_sort(uint64_t *keys, size_t n)
+{
+	qsort(keys, n, sizeof(*keys), compare_keys);
+}
+
 bool pl_key_is_among(uint64_t key, const uint64_t *keys, size_t n)
 {
 	return n && key >= keys[0] && key <= keys[n - 1] &&

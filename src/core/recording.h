@@ -111,6 +111,9 @@ bool pl_recording_set_key(struct pl_recording *rec, uint64_t key,
 bool pl_recording_forget_keys(struct pl_recording *rec, const uint64_t *keys,
 			      size_t n);
 
+/* Put @n keys in ascending order. */
+void pl_keys_sort(uint64_t *keys, size_t n);
+
 /* Whether @key is one of @n keys in ascending order. */
 bool pl_key_is_among(uint64_t key, const uint64_t *keys, size_t n);
 

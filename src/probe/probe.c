@@ -10,7 +10,6 @@
 #include "probe/sysprofile.h"
 
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* What the probe knows of a session: its `probe`. */
@@ -119,13 +118,6 @@ static bool is_dead(const struct kept *k)
 	       Py_REFCNT(k->object) == 1;
 }
 
-static int compare_keys(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 /* Addresses of the dead, ascending; @seen has room for a bit a function. */
 static size_t find_dead(const struct side *side, uint8_t *seen, uint64_t *dead)
 {
@@ -139,7 +131,7 @@ static size_t find_dead(const struct side *side, uint8_t *seen, uint64_t *dead)
 			dead[n++] = (uint64_t)(uintptr_t)k->object;
 		seen[k->func / 8] |= bit;
 	}
-	qsort(dead, n, sizeof(*dead), compare_keys);
+	pl_keys_sort(dead, n);
 	return n;
 }
 

@@ -24,6 +24,7 @@ struct side {
 	} *kept;
 	size_t n, capacity;
 	size_t sweep_at;		/* so many are looked through */
+	uint8_t recording[16];		/* whose numbers `func` are */
 };
 
 /* How many sessions are on, and what they need.  Guarded by the GIL, as is all
@@ -104,6 +105,9 @@ static struct pl_session *session_of(struct pl_recorder *r)
  */
 #define SWEEP_LEAST 4096
 
+/* In the key of a callable that is known by its type: no address ends so. */
+#define TYPE_KEY 2
+
 /* Others record meanwhile, and what they have seen is theirs: free threads,
  * interpreters with a GIL of their own. */
 #ifdef PL_FREE_THREADED
@@ -111,6 +115,25 @@ static bool others_record = true;
 #else
 static bool others_record;
 #endif
+
+/* A forked child's recording numbers functions anew.  What the parent had seen
+ * is found there by its address, or has no number yet. */
+static void renumber(struct pl_session *s)
+{
+	const uint8_t *uuid = s->rec.header ? s->rec.header->uuid : NULL;
+	struct side *side = s->probe;
+
+	if (!uuid || !memcmp(side->recording, uuid, sizeof(side->recording)))
+		return;
+	memcpy(side->recording, uuid, sizeof(side->recording));
+	for (size_t i = 0; i < side->n; i++) {
+		uint64_t at = (uint64_t)(uintptr_t)side->kept[i].object;
+		uint32_t func = pl_recording_key(&s->rec, at);
+
+		side->kept[i].func = func ? func :
+				     pl_recording_key(&s->rec, at | TYPE_KEY);
+	}
+}
 
 static bool is_dead(const struct kept *k)
 {
@@ -157,6 +180,7 @@ static void sweep(struct pl_session *s)
 	uint8_t *seen = pl_pages_alloc(seen_bytes);
 	uint64_t *dead = pl_pages_alloc(dead_bytes);
 
+	renumber(s);
 	if (seen && dead) {
 		n = find_dead(side, seen, dead);
 		if (pl_recording_forget_keys(&s->rec, dead, n))
@@ -176,6 +200,7 @@ static void keep(struct pl_session *s, PyObject *object, uint32_t func)
 	if (!others_record && k->n >= SWEEP_LEAST && k->n >= k->sweep_at)
 		sweep(s);
 	lock_event();
+	renumber(s);
 	if (k->n == k->capacity) {
 		size_t capacity = k->capacity ? k->capacity * 2 : 256;
 		struct kept *bigger =
@@ -202,6 +227,7 @@ PyObject *pl_probe_object(struct pl_session *s, size_t i, uint32_t *func)
 
 	lock_event();
 	if (k && i < k->n) {
+		renumber(s);
 		*func = k->kept[i].func;
 		object = k->kept[i].object;
 	}
@@ -369,7 +395,7 @@ uint64_t pl_key_other(PyObject *callable)
 		unlock_event();
 	}
 	return named ? (uint64_t)(uintptr_t)callable :
-		       (uint64_t)(uintptr_t)type | 2;
+		       (uint64_t)(uintptr_t)type | TYPE_KEY;
 }
 
 /* ------------------------------------------------- sessions and events -- */

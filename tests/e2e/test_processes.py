@@ -277,6 +277,33 @@ class Fork(Processes):
         self.assertEqual(self.value("select count(*) from processes"), 41)
         self.no_recording_left()
 
+    def test_code_that_goes(self):
+        """The parent has seen many functions, whose numbers are not those of
+        the child's recording; then the child lets code objects go."""
+        app = self.script("""
+            import os
+
+            def leaf():
+                pass
+
+            def rounds(n):
+                for i in range(n):
+                    exec("def f(): leaf()\\nf()", {"leaf": leaf})
+
+            for i in range(30_000):
+                exec("def f%d(): pass\\nf%d()" % (i, i))
+            pid = os.fork()
+            if not pid:
+                rounds(30_000)
+                os._exit(0)
+            assert os.waitpid(pid, 0)[1] == 0
+            """)
+        self.record([app])
+        self.assertEqual(self.calls("rounds"), [1])
+        self.assertEqual(self.calls("f"), [30_000])
+        self.assertEqual(self.calls("leaf"), [30_000])
+        self.no_recording_left()
+
     def test_that_fails(self):
         app = self.script("""
             import os, resource

@@ -27,3 +27,18 @@ AC_LINK_IFELSE([AC_LANG_PROGRAM], [$2=yes], [$2=no])
 CFLAGS=$pl_save_CFLAGS
 ])
 ])
+
+# PL_STATIC_LIBS(PREFIX, FUNCTION, [MORE])
+# Make PREFIX_LIBS, in which pkg-config named shared libraries, name the static
+# ones and MORE, if FUNCTION links with that.
+AC_DEFUN([PL_STATIC_LIBS], [
+AC_MSG_CHECKING([for static libraries in the place of $$1_LIBS])
+pl_save_LIBS=$LIBS
+pl_static="`AS_ECHO(["$$1_LIBS"]) | sed 's/-l\(@<:@^ :@:>@*\)/-l:lib\1.a/g'` $3"
+LIBS="$pl_static $LIBS"
+AC_LINK_IFELSE([AC_LANG_CALL([], [$2])],
+	[$1_LIBS=$pl_static
+	AC_MSG_RESULT([yes])],
+	[AC_MSG_RESULT([no])])
+LIBS=$pl_save_LIBS
+])

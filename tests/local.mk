@@ -115,7 +115,8 @@ EXTRA_DIST += \
 	%reldir%/lint \
 	%reldir%/programs \
 	%reldir%/sanitized \
-	%reldir%/torture
+	%reldir%/torture \
+	%reldir%/wheel
 
 suites = lint unit san tsan e2e
 

@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	%reldir%/hacking.md \
 	%reldir%/page.png \
 	%reldir%/performance.md \
+	%reldir%/pytest.md \
 	%reldir%/queries.md \
 	%reldir%/robustness.md \
 	%reldir%/schema.md

@@ -4,4 +4,6 @@ dist_plpy_DATA += \
 	%reldir%/proflite/__main__.py \
 	%reldir%/proflite/_main.py \
 	%reldir%/proflite/_profile.py \
-	%reldir%/proflite/_program.py
+	%reldir%/proflite/_program.py \
+	%reldir%/proflite/_tool.py \
+	%reldir%/proflite/pytest_plugin.py

@@ -112,7 +112,8 @@ CREATE TABLE threads (
 	name TEXT,
 	-- 1: a Profile object's, 0: the whole process's.
 	is_scope INTEGER NOT NULL,
-	-- Number and label of the Profile object.  NULL: none.
+	-- Number and label of the Profile object, or of a test of pytest.
+	-- NULL: none.
 	scope_id INTEGER,
 	scope TEXT,
 	-- The interpreter's id, 0 for the main one.

@@ -31,6 +31,7 @@ PLACES = {
     "python with coverage": [FOLDER / "venv/bin/python"],
     "coverage": [FOLDER / "coverage"],
     "flask's source": sorted(FOLDER.glob("flask-*.tar.gz")),
+    "pytest": [FOLDER / "pytest"],
     "python with pytest": [FOLDER / "venv/bin/python"],
     "numpy for 3.13": [FOLDER / "numpy-3.13"],
     "numpy for 3.14": [FOLDER / "numpy-3.14"],
@@ -44,7 +45,8 @@ OPTIONAL = {"greenlet for 3.15"}        # not there yet
 
 def find(name):
     """The path of consumer @name, or None."""
-    found = shutil.which(name)
+    # A package to import is not the program of that name.
+    found = name != "pytest" and shutil.which(name)
     if found:
         return Path(found)
     for place in map(Path, PLACES.get(name, ())):

@@ -16,24 +16,45 @@ the command line ``python -m proflite`` do what cProfile's do.  What is more:
 Profiles nest and run in several threads at once.
 """
 
-import os as _os
-
-from . import _proflite
-from ._main import main
-from ._profile import Profile, label, run, runctx
-
 __all__ = ["Profile", "run", "runctx", "start", "stop", "save", "is_on"]
-__version__ = _proflite.version
 
+# Where the rest is.  The engine is imported with the first of them: that pytest
+# has found our plugin, say, is no reason to.
+_PLACES = {
+    "Profile": "_profile", "label": "_profile", "run": "_profile",
+    "runctx": "_profile", "main": "_main",
+}
+
+
+def __getattr__(name):
+    from importlib import import_module
+
+    if name == "__version__":
+        value = import_module("._proflite", __name__).version
+    elif name in _PLACES:
+        value = getattr(import_module("." + _PLACES[name], __name__), name)
+    else:
+        raise AttributeError("module %r has no attribute %r" % (__name__, name))
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *_PLACES, "__version__"})
+
+
+# Below, an import of what is there already makes no call that would be recorded.
 
 def _escape(value):
     return value.replace(b"\\", b"\\\\").replace(b",", b"\\,")
 
 
 def _text(value):
+    import os
+
     if isinstance(value, bool):
         return b"yes" if value else b"no"
-    return _os.fsencode(str(value) if isinstance(value, int) else value)
+    return os.fsencode(str(value) if isinstance(value, int) else value)
 
 
 def start(out=None, *, clock=None, builtins=None, all_calls=None, label=None,
@@ -59,14 +80,17 @@ def start(out=None, *, clock=None, builtins=None, all_calls=None, label=None,
         b"out": out, b"clock": clock, b"builtins": builtins,
         b"all_calls": all_calls, b"label": label, b"max_nodes": max_nodes,
     }
-    _proflite.start(b",".join(
+    import proflite._proflite as engine
+
+    engine.start(b",".join(
         key + b"=" + _escape(_text(value))
         for key, value in given.items() if value is not None))
 
 
 def stop():
     """Stop recording.  start() goes on with the same recording."""
-    _proflite.stop()
+    import proflite._proflite as engine
+    engine.stop()
 
 
 def save(path=None):
@@ -75,9 +99,11 @@ def save(path=None):
     path: the database; None is that of start().  Saving again replaces what
     was saved of this process before.
     """
-    _proflite.save(path)
+    import proflite._proflite as engine
+    engine.save(path)
 
 
 def is_on():
     """Whether the process is being recorded."""
-    return _proflite.is_on()
+    import proflite._proflite as engine
+    return engine.is_on()

@@ -46,7 +46,8 @@ static struct pl_recorder_priv *find_priv(struct pl_session *s,
 }
 
 /* The calling thread's recorder in @s, made if need be; NULL: no room. */
-static struct pl_recorder_priv *attach(struct pl_session *s, struct pl_tls *tls)
+static struct pl_recorder_priv *attach(struct pl_session *s,
+				       struct pl_tls *tls)
 {
 	struct pl_recorder_priv *p = find_priv(s, tls);
 	struct pl_recorder *r;
@@ -83,9 +84,8 @@ static void rebuild(struct pl_tls *tls)
 		}
 	}
 	tls->only = tls->first && !tls->first->more &&
-				    !(tls->first->clock | tls->first->ticks_ns)
-			    ? tls->first
-			    : NULL;
+		    !(tls->first->clock | tls->first->ticks_ns) ?
+			    tls->first : NULL;
 }
 
 static void reborn(struct pl_session *s, struct pl_tls *tls);
@@ -169,8 +169,7 @@ static void snapshot_path(struct pl_session *s)
 		struct pl_node *node = pl_node_at(p->r, frames[i].node);
 
 		s->carry.calls[s->carry.n++] = (struct pl_carried){
-			.key = node->key,
-			.func = node->func,
+			.key = node->key, .func = node->func,
 			.flags = frames[i].flags,
 		};
 	}
@@ -238,16 +237,16 @@ static uint32_t copy_func(struct pl_recording *to,
 {
 	const struct pl_func *f =
 		(const struct pl_func *)(from->base + (uint64_t)id * 32);
-	struct pl_funcdesc d = {.line = f->line, .kind = f->kind};
+	struct pl_funcdesc d = { .line = f->line, .kind = f->kind };
 	const struct {
 		uint32_t id;
 		const char **text;
 		size_t *len;
 	} parts[] = {
-		{f->file, &d.file, &d.file_len},
-		{f->name, &d.name, &d.name_len},
-		{f->qualname, &d.qualname, &d.qualname_len},
-		{f->module, &d.module, &d.module_len},
+		{ f->file, &d.file, &d.file_len },
+		{ f->name, &d.name, &d.name_len },
+		{ f->qualname, &d.qualname, &d.qualname_len },
+		{ f->module, &d.module, &d.module_len },
 	};
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
@@ -295,7 +294,7 @@ static void reborn(struct pl_session *s, struct pl_tls *tls)
 	struct pl_recording from = s->rec;
 	struct pl_rec_header old = *from.header;
 	struct pl_recorder_priv *p;
-	struct pl_error err = {0};
+	struct pl_error err = { 0 };
 
 	s->fork_pending = false;
 	forget_recorders(s);
@@ -471,7 +470,7 @@ static uint32_t put_str(struct pl_recording *rec, const char *text, size_t len)
 static uint32_t put_file(struct pl_recording *rec, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t size = 1u << 17; /* most of a long command line */
+	size_t size = 1u << 17;		/* most of a long command line */
 	char *buf = fd < 0 ? NULL : pl_pages_alloc(size);
 	uint32_t id = 0;
 	size_t n = 0;
@@ -586,7 +585,7 @@ static int make_absolute(struct pl_options *o, struct pl_error *err)
 static int open_process(struct pl_session *s, const uint8_t uuid[16],
 			struct pl_error *err)
 {
-	struct pl_error first = {0}, second = {0};
+	struct pl_error first = { 0 }, second = { 0 };
 	char dir[512], stem[1024];
 	const char *slash;
 	uint8_t id[16];

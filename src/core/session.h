@@ -40,21 +40,21 @@ enum pl_session_state { PL_SESSION_IDLE, PL_SESSION_ON, PL_SESSION_DONE };
 struct pl_carry {
 	struct pl_carried {
 		uint64_t key;
-		uint32_t func; /* of the parent's recording */
+		uint32_t func;		/* of the parent's recording */
 		uint32_t flags;
-	} * calls;
+	} *calls;
 	size_t n, capacity;
 };
 
 struct pl_session {
-	struct pl_recording rec; /* valid unless fork_pending */
+	struct pl_recording rec;	/* valid unless fork_pending */
 	struct pl_options options;
 	enum pl_session_state state;
-	bool is_scope; /* a Profile's, not the process's */
+	bool is_scope;			/* a Profile's, not the process's */
 	bool all_threads;
 	bool no_subcalls;
-	bool fork_pending; /* in a child that had no event yet */
-	uint32_t scope_id, scope; /* of recorders made from now on */
+	bool fork_pending;		/* in a child that had no event yet */
+	uint32_t scope_id, scope;	/* of recorders made from now on */
 
 	/* PL_CLOCK_CALLABLE: nanoseconds, or any integer unit */
 	uint64_t (*timer)(void *ctx);
@@ -67,20 +67,21 @@ struct pl_session {
 
 	struct pl_recorder_priv *recorders; /* newest first */
 	struct pl_carry carry;
-	void *probe; /* the probe's own, see probe.c */
-	struct pl_session *next; /* in the registry */
+	void *probe;			/* the probe's own, see probe.c */
+	struct pl_session *next;	/* in the registry */
 };
 
 /* A thread's view.  Initial-exec: one instruction to reach. */
 struct pl_tls {
 	uint32_t epoch;
-	bool registered; /* its end will be told */
-	struct pl_recorder *first; /* chained by ->more */
-	struct pl_recorder *only; /* the first, if there is no other and
+	bool registered;		/* its end will be told */
+	struct pl_recorder *first;	/* chained by ->more */
+	struct pl_recorder *only;	/* the first, if there is no other and
 					 * it reads the counter; or NULL */
 };
 
-extern __thread struct pl_tls pl_tls __attribute__((tls_model("initial-exec")));
+extern __thread struct pl_tls pl_tls
+	__attribute__((tls_model("initial-exec")));
 extern uint32_t pl_epoch;
 
 /* Bring the calling thread's list up to date. */

@@ -24,11 +24,11 @@
 
 struct profiler {
 	PyObject ob_base;
-	struct pl_session *session; /* NULL until the first enable */
-	PyObject *timer; /* callable, or NULL */
-	double timeunit; /* of one tick of an integer timer, s */
+	struct pl_session *session;	/* NULL until the first enable */
+	PyObject *timer;		/* callable, or NULL */
+	double timeunit;		/* of one tick of an integer timer, s */
 	bool subcalls, builtins, all_calls, threads;
-	double ns_per_tick; /* 0: not found out since it was on */
+	double ns_per_tick;		/* 0: not found out since it was on */
 };
 
 /* The calls of timers that this thread is inside of, innermost first. */
@@ -43,11 +43,10 @@ static PyTypeObject *profiler_type, *entry_type, *subentry_type;
 
 static PyObject *raise(const struct pl_error *err)
 {
-	PyErr_SetString(err->code == PL_ERR_NOMEM  ? PyExc_MemoryError
-			: err->code == PL_ERR_ARG  ? PyExc_ValueError
-			: err->code == PL_ERR_BUSY ? PyExc_ValueError
-						   : PyExc_OSError,
-			err->text);
+	PyErr_SetString(err->code == PL_ERR_NOMEM ? PyExc_MemoryError :
+			err->code == PL_ERR_ARG ? PyExc_ValueError :
+			err->code == PL_ERR_BUSY ? PyExc_ValueError :
+			PyExc_OSError, err->text);
 	return NULL;
 }
 
@@ -69,7 +68,7 @@ static int64_t timer_units(PyObject *value)
 
 	if (!number) {
 		PyErr_SetString(PyExc_TypeError, "a timer with a timeunit has "
-						 "to return integers");
+				"to return integers");
 		return 0;
 	}
 	units = PyLong_AsLongLong(number);
@@ -86,8 +85,8 @@ static int64_t timer_value(struct profiler *p, PyObject *value)
 	if (p->timeunit > 0)
 		return timer_units(value);
 	if (PyLong_Check(value)) {
-		if (__builtin_mul_overflow(PyLong_AsLongLong(value), 1000000000,
-					   &ns))
+		if (__builtin_mul_overflow(PyLong_AsLongLong(value),
+					   1000000000, &ns))
 			return out_of_range();
 		return ns;
 	}
@@ -102,7 +101,7 @@ static int64_t timer_value(struct profiler *p, PyObject *value)
 static uint64_t read_timer(void *ctx)
 {
 	struct profiler *p = ctx;
-	struct timing timing = {.p = p, .outer = timings};
+	struct timing timing = { .p = p, .outer = timings };
 	PyObject *type, *value, *traceback, *result;
 	PyObject *timer = p->timer;
 	int64_t ticks = 0;
@@ -151,8 +150,9 @@ static bool refuse_in_timer(struct profiler *p, const char *what)
 
 static int open_session(struct profiler *p)
 {
-	enum pl_clock_kind clock = p->timer ? PL_CLOCK_CALLABLE : PL_CLOCK_WALL;
-	struct pl_error err = {0};
+	enum pl_clock_kind clock = p->timer ? PL_CLOCK_CALLABLE
+					    : PL_CLOCK_WALL;
+	struct pl_error err = { 0 };
 	struct pl_session *s;
 
 	if (pl_pyapi_init(&err)) {
@@ -222,7 +222,7 @@ static void apply_flags(struct profiler *p)
 
 static int begin(struct profiler *p)
 {
-	struct pl_error err = {0};
+	struct pl_error err = { 0 };
 
 	if (!p->session && open_session(p))
 		return -1;
@@ -260,7 +260,7 @@ static void end_unreachable(void)
 
 static PyObject *profiler_enable(PyObject *self, PyObject *args, PyObject *kw)
 {
-	static char *names[] = {"subcalls", "builtins", NULL};
+	static char *names[] = { "subcalls", "builtins", NULL };
 	struct profiler *p = (struct profiler *)self;
 	int subcalls = -1, builtins = -1;
 
@@ -311,8 +311,8 @@ static PyObject *profiler_clear(PyObject *self, PyObject *unused)
 struct reading {
 	struct pl_recfile rf;
 	struct pl_aggregate agg;
-	struct pl_aggregate flat; /* of what was made without subcalls */
-	PyObject **labels; /* by dense function index; or NULL */
+	struct pl_aggregate flat;	/* of what was made without subcalls */
+	PyObject **labels;		/* by dense function index; or NULL */
 	bool open, has_agg, has_flat;
 };
 
@@ -331,19 +331,19 @@ static void reading_release(struct reading *rd)
 
 static int add_recorders(struct reading *rd, struct pl_error *err)
 {
-	struct pl_tree tree = {0};
+	struct pl_tree tree = { 0 };
 	int rc = 0;
 
 	for (uint32_t i = 0; !rc && i < rd->rf.n_recorders; i++) {
-		const struct pl_recorder *r =
-			pl_recfile_recorder(&rd->rf, rd->rf.recorders[i]);
+		const struct pl_recorder *r = pl_recfile_recorder(
+			&rd->rf, rd->rf.recorders[i]);
 		bool subcalls = !(r->flags & PL_RECORDER_NO_SUBCALLS);
 
-		rc = pl_tree_load_completed(&tree, &rd->rf, rd->rf.recorders[i],
-					    err);
+		rc = pl_tree_load_completed(&tree, &rd->rf,
+					    rd->rf.recorders[i], err);
 		if (!rc)
-			rc = pl_aggregate_add(subcalls ? &rd->agg : &rd->flat,
-					      &tree, err);
+			rc = pl_aggregate_add(subcalls ? &rd->agg :
+					      &rd->flat, &tree, err);
 	}
 	pl_tree_release(&tree);
 	return rc;
@@ -366,7 +366,7 @@ static void add_flat(struct reading *rd)
 
 static int reading_init(struct reading *rd, struct profiler *p)
 {
-	struct pl_error err = {0};
+	struct pl_error err = { 0 };
 	int rc;
 
 	memset(rd, 0, sizeof(*rd));
@@ -401,8 +401,8 @@ static int reading_init(struct reading *rd, struct profiler *p)
 		if (!rd->labels)
 			rc = pl_fail(&err, PL_ERR_NOMEM, "no memory");
 		else
-			memset(rd->labels, 0,
-			       (rd->rf.n_func_slots + 1) * sizeof(PyObject *));
+			memset(rd->labels, 0, (rd->rf.n_func_slots + 1) *
+						      sizeof(PyObject *));
 	}
 	if (rc) {
 		raise(&err);
@@ -513,7 +513,8 @@ static int append_subentry(struct profiler *p, struct reading *rd,
 		PyStructSequence_SetItem(entry, 5, calls);
 		Py_DECREF(Py_None);
 	}
-	sub = make_entry(p, subentry_type, code_of(rd, edge->callee), &edge->f);
+	sub = make_entry(p, subentry_type, code_of(rd, edge->callee),
+			 &edge->f);
 	if (!sub)
 		return -1;
 	rc = PyList_Append(calls, sub);
@@ -554,7 +555,8 @@ static PyObject *profiler_getstats(PyObject *self, PyObject *unused)
 	}
 	entries = PyMem_Malloc((rd.rf.n_func_slots + 1) * sizeof(*entries));
 	if (entries)
-		memset(entries, 0, (rd.rf.n_func_slots + 1) * sizeof(*entries));
+		memset(entries, 0,
+		       (rd.rf.n_func_slots + 1) * sizeof(*entries));
 	label_by_code(p, &rd);
 	rc = entries ? fill_entries(p, &rd, entries, list) : -1;
 	for (uint32_t i = 0; entries && i < rd.rf.n_func_slots; i++)
@@ -583,15 +585,15 @@ static PyObject *label_of(struct reading *rd, uint32_t i)
 	file = text_of(rd, f->file);
 	name = text_of(rd, f->name);
 	if (file && name)
-		rd->labels[i] =
-			Py_BuildValue("(OiO)", file, (int)f->line, name);
+		rd->labels[i] = Py_BuildValue("(OiO)", file, (int)f->line,
+					      name);
 	Py_XDECREF(file);
 	Py_XDECREF(name);
 	return rd->labels[i];
 }
 
-static int put_function(struct profiler *p, struct reading *rd, PyObject *stats,
-			PyObject **callers, uint32_t i)
+static int put_function(struct profiler *p, struct reading *rd,
+			PyObject *stats, PyObject **callers, uint32_t i)
 {
 	const struct pl_figures *f = &rd->agg.funcs[i];
 	PyObject *label = label_of(rd, i), *row;
@@ -618,10 +620,12 @@ static int put_caller(struct profiler *p, struct reading *rd,
 	if (!label)
 		return PyErr_Occurred() ? -1 : 0;
 	/* nc, cc: the other way round than in a function's row */
-	row = Py_BuildValue(
-		"(KKdd)", (unsigned long long)(edge->f.calls + edge->f.resumes),
-		(unsigned long long)edge->f.primitive,
-		seconds(p, edge->f.self_ns), seconds(p, edge->f.cum_ns));
+	row = Py_BuildValue("(KKdd)",
+			    (unsigned long long)(edge->f.calls +
+						 edge->f.resumes),
+			    (unsigned long long)edge->f.primitive,
+			    seconds(p, edge->f.self_ns),
+			    seconds(p, edge->f.cum_ns));
 	rc = row ? PyDict_SetItem(callers[edge->callee], label, row) : -1;
 	Py_XDECREF(row);
 	return rc;
@@ -658,7 +662,8 @@ static PyObject *profiler_pstats(PyObject *self, PyObject *unused)
 	}
 	callers = PyMem_Malloc((rd.rf.n_func_slots + 1) * sizeof(*callers));
 	if (callers)
-		memset(callers, 0, (rd.rf.n_func_slots + 1) * sizeof(*callers));
+		memset(callers, 0,
+		       (rd.rf.n_func_slots + 1) * sizeof(*callers));
 	else
 		PyErr_NoMemory();
 	rc = callers ? fill_stats(p, &rd, stats, callers) : -1;
@@ -683,7 +688,7 @@ static PyObject *path_bytes(PyObject *path)
 static PyObject *profiler_save(PyObject *self, PyObject *path)
 {
 	struct profiler *p = (struct profiler *)self;
-	struct pl_error err = {0};
+	struct pl_error err = { 0 };
 	PyObject *bytes;
 	int rc;
 
@@ -746,8 +751,8 @@ static PyObject *profiler_join(PyObject *self, PyObject *args)
 
 static int profiler_init(PyObject *self, PyObject *args, PyObject *kw)
 {
-	static char *names[] = {"timer",   "timeunit",	"subcalls", "builtins",
-				"threads", "all_calls", NULL};
+	static char *names[] = { "timer", "timeunit", "subcalls", "builtins",
+				 "threads", "all_calls", NULL };
 	struct profiler *p = (struct profiler *)self;
 	int subcalls = 1, builtins = 1, threads = 0, all_calls = 0;
 	PyObject *timer = NULL, *old;
@@ -760,10 +765,8 @@ static int profiler_init(PyObject *self, PyObject *args, PyObject *kw)
 	if (refuse_in_timer(p, "initialise"))
 		return -1;
 	if (all_calls && pl_py.version < 0x030c &&
-	    PyErr_WarnEx(PyExc_RuntimeWarning,
-			 "all_calls needs Python 3.12: "
-			 "older ones report calls of C functions only",
-			 1))
+	    PyErr_WarnEx(PyExc_RuntimeWarning, "all_calls needs Python 3.12: "
+			 "older ones report calls of C functions only", 1))
 		return -1;
 	drop_session(p);
 	old = p->timer;
@@ -786,9 +789,8 @@ static int profiler_traverse(PyObject *self, visitproc visit, void *arg)
 
 	Py_VISIT(Py_TYPE(self));
 	Py_VISIT(p->timer);
-	for (size_t i = 0;
-	     p->session && (object = pl_probe_object(p->session, i, &func));
-	     i++)
+	for (size_t i = 0; p->session &&
+	     (object = pl_probe_object(p->session, i, &func)); i++)
 		Py_VISIT(object);
 	return 0;
 }
@@ -813,45 +815,42 @@ static void profiler_dealloc(PyObject *self)
 }
 
 static PyMethodDef profiler_methods[] = {
-	{"enable", (PyCFunction)(void (*)(void))profiler_enable,
-	 METH_VARARGS | METH_KEYWORDS,
-	 "enable($self, /, subcalls=True, builtins=True)\n--\n\nStart "
-	 "collecting profiling "
-	 "information.\n\nsubcalls: also record, for each function, "
-	 "statistics by its callers.\nbuiltins: also record the time spent in "
-	 "built-in "
-	 "functions."},
-	{"disable", profiler_disable, METH_NOARGS,
-	 "disable($self, /)\n--\n\nStop collecting profiling information."},
-	{"clear", profiler_clear, METH_NOARGS,
-	 "clear($self, /)\n--\n\nClear all profiling information collected so "
-	 "far."},
-	{"getstats", profiler_getstats, METH_NOARGS,
-	 "getstats($self, /)\n--\n\nA list of profiler_entry objects.\n\n"
-	 "profiler_entry: code (a code object, or a str for C functions),\n"
-	 "callcount, reccallcount, totaltime, inlinetime (seconds), calls "
-	 "(None or\na list of profiler_subentry: the same of one callee)."},
-	{"_pstats", profiler_pstats, METH_NOARGS,
-	 "The dictionary that pstats.Stats works on."},
-	{"_save", profiler_save, METH_O, "Write into an SQLite database."},
-	{"_scope", profiler_scope, METH_VARARGS,
-	 "Begin a scope of that label; the recording's size."},
-	{"_join", profiler_join, METH_VARARGS,
-	 "Belong to a run (32 digits) of that label."},
-	{NULL, NULL, 0, NULL},
+	{ "enable", (PyCFunction)(void (*)(void))profiler_enable,
+	  METH_VARARGS | METH_KEYWORDS,
+	  "enable($self, /, subcalls=True, builtins=True)\n--\n\nStart collecting profiling "
+	  "information.\n\nsubcalls: also record, for each function, "
+	  "statistics by its callers.\nbuiltins: also record the time spent in built-in "
+	  "functions." },
+	{ "disable", profiler_disable, METH_NOARGS,
+	  "disable($self, /)\n--\n\nStop collecting profiling information." },
+	{ "clear", profiler_clear, METH_NOARGS,
+	  "clear($self, /)\n--\n\nClear all profiling information collected so far." },
+	{ "getstats", profiler_getstats, METH_NOARGS,
+	  "getstats($self, /)\n--\n\nA list of profiler_entry objects.\n\n"
+	  "profiler_entry: code (a code object, or a str for C functions),\n"
+	  "callcount, reccallcount, totaltime, inlinetime (seconds), calls "
+	  "(None or\na list of profiler_subentry: the same of one callee)." },
+	{ "_pstats", profiler_pstats, METH_NOARGS,
+	  "The dictionary that pstats.Stats works on." },
+	{ "_save", profiler_save, METH_O, "Write into an SQLite database." },
+	{ "_scope", profiler_scope, METH_VARARGS,
+	  "Begin a scope of that label; the recording's size." },
+	{ "_join", profiler_join, METH_VARARGS,
+	  "Belong to a run (32 digits) of that label." },
+	{ NULL, NULL, 0, NULL },
 };
 
 static PyType_Slot profiler_slots[] = {
-	{Py_tp_doc, "Profiler(timer=None, timeunit=0.0, subcalls=True, "
-		    "builtins=True, *, threads=False, all_calls=False)\n"
-		    "--\n\nBuild a profile of the calls made."},
-	{Py_tp_init, (void *)profiler_init},
-	{Py_tp_new, (void *)PyType_GenericNew},
-	{Py_tp_dealloc, (void *)profiler_dealloc},
-	{Py_tp_traverse, (void *)profiler_traverse},
-	{Py_tp_clear, (void *)profiler_tp_clear},
-	{Py_tp_methods, profiler_methods},
-	{0, NULL},
+	{ Py_tp_doc, "Profiler(timer=None, timeunit=0.0, subcalls=True, "
+		     "builtins=True, *, threads=False, all_calls=False)\n"
+		     "--\n\nBuild a profile of the calls made." },
+	{ Py_tp_init, (void *)profiler_init },
+	{ Py_tp_new, (void *)PyType_GenericNew },
+	{ Py_tp_dealloc, (void *)profiler_dealloc },
+	{ Py_tp_traverse, (void *)profiler_traverse },
+	{ Py_tp_clear, (void *)profiler_tp_clear },
+	{ Py_tp_methods, profiler_methods },
+	{ 0, NULL },
 };
 
 /*
@@ -867,36 +866,30 @@ static PyType_Spec profiler_spec = {
 };
 
 static PyStructSequence_Field entry_fields[] = {
-	{"code", "code object or built-in function name"},
-	{"callcount", "how many times this was called"},
-	{"reccallcount", "how many times called recursively"},
-	{"totaltime", "total time in this entry"},
-	{"inlinetime", "inline time in this entry (not in subcalls)"},
-	{"calls", "details of the calls"},
-	{NULL, NULL},
+	{ "code", "code object or built-in function name" },
+	{ "callcount", "how many times this was called" },
+	{ "reccallcount", "how many times called recursively" },
+	{ "totaltime", "total time in this entry" },
+	{ "inlinetime", "inline time in this entry (not in subcalls)" },
+	{ "calls", "details of the calls" },
+	{ NULL, NULL },
 };
 
 static PyStructSequence_Field subentry_fields[] = {
-	{"code", "called code object or built-in function name"},
-	{"callcount", "how many times this is called"},
-	{"reccallcount", "how many times this is called recursively"},
-	{"totaltime", "total time spent in this call"},
-	{"inlinetime", "inline time (not in further subcalls)"},
-	{NULL, NULL},
+	{ "code", "called code object or built-in function name" },
+	{ "callcount", "how many times this is called" },
+	{ "reccallcount", "how many times this is called recursively" },
+	{ "totaltime", "total time spent in this call" },
+	{ "inlinetime", "inline time (not in further subcalls)" },
+	{ NULL, NULL },
 };
 
 static PyStructSequence_Desc entry_desc = {
-	"_lsprof.profiler_entry",
-	NULL,
-	entry_fields,
-	6,
+	"_lsprof.profiler_entry", NULL, entry_fields, 6,
 };
 
 static PyStructSequence_Desc subentry_desc = {
-	"_lsprof.profiler_subentry",
-	NULL,
-	subentry_fields,
-	5,
+	"_lsprof.profiler_subentry", NULL, subentry_fields, 5,
 };
 
 /* ------------------------------------------------- process-wide session -- */
@@ -904,7 +897,7 @@ static PyStructSequence_Desc subentry_desc = {
 static PyObject *module_start(PyObject *self, PyObject *args)
 {
 	static struct pl_options options;
-	struct pl_error err = {0};
+	struct pl_error err = { 0 };
 	const char *text;
 
 	(void)self;
@@ -926,7 +919,7 @@ static PyObject *module_stop(PyObject *self, PyObject *unused)
 
 static PyObject *module_save(PyObject *self, PyObject *path)
 {
-	struct pl_error err = {0};
+	struct pl_error err = { 0 };
 	PyObject *bytes = NULL;
 	int rc;
 
@@ -950,11 +943,11 @@ static PyObject *module_is_on(PyObject *self, PyObject *unused)
 }
 
 static PyMethodDef module_methods[] = {
-	{"start", module_start, METH_VARARGS, "Options as bytes."},
-	{"stop", module_stop, METH_NOARGS, NULL},
-	{"save", module_save, METH_O, NULL},
-	{"is_on", module_is_on, METH_NOARGS, NULL},
-	{NULL, NULL, 0, NULL},
+	{ "start", module_start, METH_VARARGS, "Options as bytes." },
+	{ "stop", module_stop, METH_NOARGS, NULL },
+	{ "save", module_save, METH_O, NULL },
+	{ "is_on", module_is_on, METH_NOARGS, NULL },
+	{ NULL, NULL, 0, NULL },
 };
 
 static int add_type(PyObject *module, const char *name, PyObject *type)
@@ -971,7 +964,7 @@ static int add_type(PyObject *module, const char *name, PyObject *type)
 
 static int module_exec(PyObject *module)
 {
-	struct pl_error err = {0};
+	struct pl_error err = { 0 };
 
 	if (pl_pyapi_init(&err)) {
 		PyErr_SetString(PyExc_ImportError, err.text);
@@ -989,11 +982,11 @@ static int module_exec(PyObject *module)
 }
 
 static PyModuleDef_Slot module_slots[] = {
-	{Py_mod_exec, (void *)module_exec},
+	{ Py_mod_exec, (void *)module_exec },
 #ifdef PL_FREE_THREADED
-	{Py_mod_gil, Py_MOD_GIL_NOT_USED},
+	{ Py_mod_gil, Py_MOD_GIL_NOT_USED },
 #endif
-	{0, NULL},
+	{ 0, NULL },
 };
 
 static PyModuleDef module_def = {

@@ -107,6 +107,7 @@ EXTRA_DIST += \
 	%reldir%/consumers \
 	%reldir%/cpython \
 	%reldir%/differential \
+	%reldir%/django \
 	%reldir%/e2e \
 	%reldir%/expect \
 	%reldir%/forky \

@@ -6,6 +6,7 @@ import signal
 import zipfile
 from pathlib import Path
 
+import consumers
 from harness import STAGE, Case, once
 
 WHEEL = Path(os.environ["PL_WHEEL"])
@@ -84,6 +85,17 @@ class Installed(Venv):
         self.assertEqual(self.value(calls, db=self.tmp / "in.db"), 1)
         self.pip("uninstall", "-y", "proflite")
         self.assertEqual(tree(self.venv), self.fresh)
+
+
+class Plugin(Venv):
+    @once
+    def test_is_found_by_pytest(self):
+        packages = consumers.need(self, "pytest")
+        self.script("def work(): pass\ndef test_it(): work()\n", "test_app.py")
+        self.here("python", "-m", "pytest", "-q", "--proflite=%s" % self.db,
+                  env={"PYTHONPATH": packages})
+        self.assertEqual(self.value("select sum(ncalls) from pstats "
+                                    "where function = 'work'"), 1)
 
 
 class Program(Venv):
@@ -170,4 +182,8 @@ class Archive(Case):
         self.assertRegex(WHEEL.name, r"^proflite-[\d.]+-cp39-abi3-"
                          r"manylinux_2_\d+_(x86_64|aarch64)\.whl$")
         with zipfile.ZipFile(WHEEL) as wheel:
-            self.assertEqual([n for n in wheel.namelist() if ".libs/" in n], [])
+            names = wheel.namelist()
+        self.assertEqual([n for n in names if ".libs/" in n], [])
+        # What is linked in has its licence with it.
+        self.assertTrue([n for n in names
+                         if n.endswith("/licenses/COPYING.libraries")], names)

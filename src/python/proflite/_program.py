@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The program `proflite`, which is in C, where pip puts it: beside this."""
+"""The command `proflite` as pip installs it."""
 
 import os
 import signal
@@ -25,6 +25,7 @@ def _environment():
 def main():
     """Become it: a program that it records is to find what it would find
     without this Python in between."""
+    # Not what _tool.path() looks for besides, which is this very command.
     here = os.path.dirname(os.path.abspath(__file__))
     program = os.path.join(here, "proflite")
     # Python ignores these, and what is ignored stays so.

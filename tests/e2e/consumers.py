@@ -33,6 +33,8 @@ PLACES = {
     "flask's source": sorted(FOLDER.glob("flask-*.tar.gz")),
     "pytest": [FOLDER / "pytest"],
     "python with pytest": [FOLDER / "venv/bin/python"],
+    "python with ipython": [FOLDER / "venv/bin/python"],
+    "python with nbclient": [FOLDER / "venv/bin/python"],
     "numpy for 3.13": [FOLDER / "numpy-3.13"],
     "numpy for 3.14": [FOLDER / "numpy-3.14"],
     **{"greenlet for 3.%d" % minor: [FOLDER / ("greenlet-3.%d" % minor)]

@@ -107,3 +107,9 @@ def is_on():
     """Whether the process is being recorded."""
     import proflite._proflite as engine
     return engine.is_on()
+
+
+def load_ipython_extension(shell):
+    """%load_ext proflite"""
+    from ._ipython import ProfliteMagics
+    shell.register_magics(ProfliteMagics)

@@ -38,7 +38,7 @@ struct pl_cmd {
 	int (*run)(const struct pl_cmd *cmd, int argc, char **argv);
 };
 
-extern const struct pl_cmd pl_cmd_callees, pl_cmd_callers, pl_cmd_diff,
+extern const struct pl_cmd pl_cmd_attach, pl_cmd_callees, pl_cmd_callers, pl_cmd_diff,
 	pl_cmd_export, pl_cmd_import, pl_cmd_live, pl_cmd_merge, pl_cmd_push,
 	pl_cmd_record, pl_cmd_report, pl_cmd_runs, pl_cmd_sql, pl_cmd_tree;
 

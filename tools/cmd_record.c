@@ -6,6 +6,7 @@
 #include "core/options.h"
 #include "core/uuid.h"
 #include "launch.h"
+#include "outdb.h"
 #include "report.h"
 #include "store/store.h"
 
@@ -67,79 +68,6 @@ struct recording {
 };
 
 /* ----------------------------------------------------- before the start -- */
-
-/* Permissions do not tell all (a read-only or a kernel's file system, a
- * quota), so try it. */
-static int try_folder(const struct pl_cmd *cmd, const char *folder)
-{
-	char path[PATH_MAX + 32];
-	int fd;
-
-	snprintf(path, sizeof(path), "%s/.proflite.XXXXXX", folder);
-	fd = mkstemp(path);
-	if (fd < 0)
-		return pl_complain(cmd, PL_EXIT_FAILED,
-				   "cannot write into %s: %s: name a database "
-				   "elsewhere with -o", folder,
-				   strerror(errno));
-	close(fd);
-	unlink(path);
-	return PL_GO_ON;
-}
-
-/* The processes may change folders, so the database gets a full name. */
-static int make_absolute(struct recording *r)
-{
-	char *path = r->options.out, *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
-	char folder[PATH_MAX], absolute[sizeof(r->options.out)];
-	struct stat st;
-	int n;
-
-	if (!*name || (!stat(path, &st) && S_ISDIR(st.st_mode)))
-		return pl_complain(r->cmd, PL_EXIT_FAILED,
-				   "%s is a folder: want the name of a file, "
-				   "such as %s", path, PL_STORE_DEFAULT_DB);
-	if (slash)
-		*slash = '\0';
-	if (!realpath(slash ? *path ? path : "/" : ".", folder))
-		return pl_complain(r->cmd, PL_EXIT_FAILED,
-				   "cannot write into %s: %s",
-				   slash ? path : ".", strerror(errno));
-	n = snprintf(absolute, sizeof(absolute), "%s/%s",
-		     strcmp(folder, "/") ? folder : "", name);
-	if (n >= (int)sizeof(absolute))
-		return pl_complain(r->cmd, PL_EXIT_FAILED,
-				   "the database's name is too long");
-	memcpy(path, absolute, (size_t)n + 1);
-	return try_folder(r->cmd, folder);
-}
-
-/*
- * Asked to record, we say what stands against it before the command runs, not
- * an hour later.  Only a database that is there is opened: none is made until
- * there is something to put into it.
- */
-static int check_database(struct recording *r)
-{
-	struct pl_store *store;
-	struct pl_error err;
-	int rc;
-
-	if (access(r->options.out, F_OK))
-		return PL_GO_ON;
-	if (access(r->options.out, W_OK))
-		return pl_complain(r->cmd, PL_EXIT_FAILED, "cannot write %s: "
-				   "%s: name another database with -o",
-				   r->options.out, strerror(errno));
-	rc = pl_store_open(&store, r->options.out, PL_STORE_WRITE, 0, &err);
-	if (!rc)
-		pl_store_close(store);
-	/* Locked now is not locked at the end. */
-	if (!rc || rc == PL_ERR_BUSY)
-		return PL_GO_ON;
-	return pl_complain(r->cmd, PL_EXIT_FAILED, "%s", err.text);
-}
 
 static int parse(struct recording *r, int argc, char **argv, char ***command)
 {
@@ -285,9 +213,7 @@ static int run(const struct pl_cmd *cmd, int argc, char **argv)
 	r.options.collected = true;
 	status = parse(&r, argc, argv, &command);
 	if (status < 0)
-		status = make_absolute(&r);
-	if (status < 0)
-		status = check_database(&r);
+		status = pl_outdb_prepare(cmd, &r.options);
 	if (status < 0)
 		status = launch(&r, command);
 	if (status >= 0)

@@ -2,6 +2,7 @@
 # here, alphabetically; all but main.c are a library, for the unit tests.
 tools_sources = \
 	%reldir%/cmd.h \
+	%reldir%/cmd_attach.c \
 	%reldir%/cmd_callers.c \
 	%reldir%/cmd_diff.c \
 	%reldir%/cmd_export.c \
@@ -29,6 +30,8 @@ tools_sources = \
 	%reldir%/names.c \
 	%reldir%/names.h \
 	%reldir%/opts.c \
+	%reldir%/outdb.c \
+	%reldir%/outdb.h \
 	%reldir%/outfile.c \
 	%reldir%/outfile.h \
 	%reldir%/pattern.c \
@@ -53,6 +56,8 @@ tools_sources = \
 	%reldir%/source.h \
 	%reldir%/table.c \
 	%reldir%/table.h \
+	%reldir%/target.c \
+	%reldir%/target.h \
 	%reldir%/term.c \
 	%reldir%/term.h
 

@@ -15,7 +15,7 @@
 
 static const struct pl_cmd *const commands[] = {
 	&pl_cmd_record, &pl_cmd_report, &pl_cmd_callers, &pl_cmd_callees,
-	&pl_cmd_tree, &pl_cmd_diff, &pl_cmd_live, &pl_cmd_runs, &pl_cmd_export,
+	&pl_cmd_tree, &pl_cmd_diff, &pl_cmd_live, &pl_cmd_attach, &pl_cmd_runs, &pl_cmd_export,
 	&pl_cmd_import, &pl_cmd_merge, &pl_cmd_push, &pl_cmd_sql,
 };
 

@@ -1,6 +1,7 @@
 # The heart: clock, recording, calling-context tree.  No Python, no SQL.
 # Every file of src/core stands here, alphabetically.
 core_sources = \
+	%reldir%/attach.h \
 	%reldir%/clock.c \
 	%reldir%/clock.h \
 	%reldir%/format.h \

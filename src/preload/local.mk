@@ -3,6 +3,8 @@
 # that is no Python must not notice it.
 preload_sources = \
 	include/proflite.h \
+	%reldir%/dormant.c \
+	%reldir%/dormant.h \
 	%reldir%/stub.c
 
 include_HEADERS += include/proflite.h

@@ -21,6 +21,7 @@
 #include "proflite.h"
 
 #include "core/format.h"
+#include "preload/dormant.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -50,6 +51,7 @@ static struct engine {
 	void (*interpreter_ends)(void);
 	void (*limits)(void);
 	void (*thread_keeps)(unsigned int key, const void *value);
+	void (*serve)(uint32_t number);
 	int (*stop)(char *msg, size_t size);
 	int (*save)(const char *db, char *msg, size_t size);
 } engine;
@@ -62,6 +64,7 @@ static struct python {
 	void *(*interpreter)(void);
 	int64_t (*interpreter_id)(void *);
 	int (*at_exit)(void (*)(void));
+	int (*add_pending_call)(int (*)(void *), void *);
 } py;
 
 static char error_text[512];
@@ -184,6 +187,7 @@ static bool load_engine(void)
 		  &engine.interpreter_ends },
 		{ "proflite_engine_limits", &engine.limits },
 		{ "proflite_engine_thread_keeps", &engine.thread_keeps },
+		{ "proflite_engine_serve", &engine.serve },
 		{ "proflite_engine_stop", &engine.stop },
 		{ "proflite_engine_save", &engine.save },
 	};
@@ -221,6 +225,7 @@ static void find_python(void)
 		{ "PyInterpreterState_Get", &py.interpreter },
 		{ "PyInterpreterState_GetID", &py.interpreter_id },
 		{ "Py_AtExit", &py.at_exit },
+		{ "Py_AddPendingCall", &py.add_pending_call },
 	};
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
@@ -230,14 +235,17 @@ static void find_python(void)
 
 static void start(void)
 {
-	int saved = errno;
+	int saved = errno, rc = -1;
 
 	started = true;
-	if (!load_engine() ||
-	    engine.start(options_text, uuid, parent_digits, error_text,
-			 sizeof(error_text))) {
+	if (load_engine())
+		rc = engine.start(options_text, uuid, parent_digits,
+				  error_text, sizeof(error_text));
+	if (rc < 0) {
 		dead = true;
 		complain(error_text);
+	} else if (rc > 0) {
+		pl_dormant_begin(py.add_pending_call, engine.serve);
 	}
 	errno = saved;
 }
@@ -672,7 +680,8 @@ int proflite_start(const char *options)
 	}
 	if (!load_engine())
 		return -1;
-	if (engine.start(options, NULL, NULL, error_text, sizeof(error_text)))
+	if (engine.start(options, NULL, NULL, error_text,
+			 sizeof(error_text)) < 0)
 		return -1;
 	started = true;
 	dead = false;

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "core/recorder_inline.h"
 #include "core/uuid.h"
+#include "probe/attach.h"
 #include "probe/probe.h"
 
 #include <dlfcn.h>
@@ -30,6 +31,12 @@ static uint8_t run_uuid[16];
 static struct pl_options base_options;
 static bool have_base;
 static uint8_t base_uuid[16];
+
+/* The session is that of `proflite attach`. */
+static bool attached;
+
+/* Python keeps no more than 32 of these. */
+static bool at_exit_is_set;
 
 typedef int (*store_finish_fn)(const char *rec_path, const char *db_path,
 			       int busy_ms, char *msg, size_t size);
@@ -132,6 +139,7 @@ bool pl_engine_is_on(void)
 /* Py_AtExit: all interpreters are gone, and another may come. */
 static void finish_at_exit(void)
 {
+	at_exit_is_set = false;
 	pl_engine_finish(PL_END_EXIT, -1, true);
 	pl_probe_forget();
 }
@@ -178,6 +186,7 @@ static void drop_finished(void)
 	if (!s || s->state != PL_SESSION_DONE)
 		return;
 	session = NULL;
+	attached = false;
 	/* The objects it kept belong to an interpreter that may be gone, so
 	 * they are not released. */
 	pl_session_close(s);
@@ -209,7 +218,8 @@ int pl_engine_start(const struct pl_options *options, struct pl_error *err)
 		rc = open_session(options, first_uuid(), err);
 		if (rc)
 			return rc;
-		Py_AtExit(finish_at_exit);
+		if (!at_exit_is_set)
+			at_exit_is_set = !Py_AtExit(finish_at_exit);
 	}
 	return pl_probe_begin(session, NULL, err);
 }
@@ -218,6 +228,39 @@ void pl_engine_stop(void)
 {
 	if (session)
 		pl_probe_end(session);
+}
+
+int pl_engine_attach(const struct pl_options *options, struct pl_error *err)
+{
+	int rc;
+
+	drop_finished();
+	if (session)
+		return pl_fail(err, PL_ERR_BUSY, "it is being recorded already");
+	rc = pl_engine_start(options, err);
+	if (!rc) {
+		attached = true;
+	} else if (session) {
+		/* As if nobody had asked. */
+		pl_session_finish(session, PL_END_STOPPED, -1);
+		pl_probe_dispose(session);
+		session = NULL;
+	}
+	return rc;
+}
+
+int pl_engine_detach(struct pl_error *err)
+{
+	struct pl_session *s = session;
+
+	if (!s || !attached || s->state == PL_SESSION_DONE)
+		return pl_fail(err, PL_ERR_NOENT, "nobody is attached to it");
+	pl_probe_end(s);
+	pl_session_finish(s, PL_END_STOPPED, -1);
+	attached = false;
+	session = NULL;
+	pl_probe_dispose(s);
+	return 0;
 }
 
 int pl_engine_save(const char *db, struct pl_error *err)
@@ -275,6 +318,7 @@ EXPORT void proflite_engine_interpreter_starts(void);
 EXPORT void proflite_engine_interpreter_ends(void);
 EXPORT void proflite_engine_limits(void);
 EXPORT void proflite_engine_thread_keeps(unsigned int key, const void *value);
+EXPORT void proflite_engine_serve(uint32_t number);
 EXPORT int proflite_engine_stop(char *msg, size_t size);
 EXPORT int proflite_engine_save(const char *db, char *msg, size_t size);
 
@@ -300,7 +344,13 @@ int proflite_engine_start(const char *text, const uint8_t *uuid,
 	have_base = !rc;
 	if (!rc && base_options.start)
 		rc = pl_engine_start(&base_options, &err);
-	return report(rc, &err, msg, size);
+	/* 1: it waits to be started */
+	return report(rc, &err, msg, size) ? -1 : !base_options.start;
+}
+
+void proflite_engine_serve(uint32_t number)
+{
+	pl_attach_serve(number);
 }
 
 void pl_engine_base_options(struct pl_options *options)

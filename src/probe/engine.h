@@ -29,6 +29,14 @@ void pl_engine_base_options(struct pl_options *options);
 /* Stop recording; what is recorded stays open until finish. */
 void pl_engine_stop(void);
 
+/*
+ * Start and end a recording at the request of another process.  PL_ERR_BUSY
+ * when there is one; PL_ERR_NOENT when none was begun so.  After the end
+ * nothing of it is left in this process.
+ */
+int pl_engine_attach(const struct pl_options *options, struct pl_error *err);
+int pl_engine_detach(struct pl_error *err);
+
 /* Write what has been recorded so far into @db (NULL: that of out=). */
 int pl_engine_save(const char *db, struct pl_error *err);
 

@@ -1,6 +1,8 @@
 # The engine: interpreter events to recorder calls.  The only folder with
 # Python.  Every file of src/probe stands here, alphabetically.
 probe_sources = \
+	%reldir%/attach.c \
+	%reldir%/attach.h \
 	%reldir%/engine.c \
 	%reldir%/engine.h \
 	%reldir%/greenlets.c \

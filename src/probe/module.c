@@ -15,6 +15,7 @@
 #include "core/recfile.h"
 #include "core/tree.h"
 #include "core/uuid.h"
+#include "probe/attach.h"
 #include "probe/engine.h"
 #include "probe/probe.h"
 
@@ -942,11 +943,24 @@ static PyObject *module_is_on(PyObject *self, PyObject *unused)
 	return PyBool_FromLong(pl_engine_is_on());
 }
 
+/* What `proflite attach` has the process run. */
+static PyObject *module_serve(PyObject *self, PyObject *number)
+{
+	unsigned long n = PyLong_AsUnsignedLong(number);
+
+	(void)self;
+	if (PyErr_Occurred())
+		return NULL;
+	pl_attach_serve((uint32_t)n);
+	Py_RETURN_NONE;
+}
+
 static PyMethodDef module_methods[] = {
 	{ "start", module_start, METH_VARARGS, "Options as bytes." },
 	{ "stop", module_stop, METH_NOARGS, NULL },
 	{ "save", module_save, METH_O, NULL },
 	{ "is_on", module_is_on, METH_NOARGS, NULL },
+	{ "serve", module_serve, METH_O, NULL },
 	{ NULL, NULL, 0, NULL },
 };
 

@@ -11,7 +11,8 @@ EXTRA_DIST += \
 	%reldir%/pytest.md \
 	%reldir%/queries.md \
 	%reldir%/robustness.md \
-	%reldir%/schema.md
+	%reldir%/schema.md \
+	%reldir%/web.md
 
 # Manual pages: those that are written.
 dist_man_MANS += \

@@ -16,9 +16,28 @@ static int no_memory(struct pl_error *err)
 	return pl_fail(err, PL_ERR_NOMEM, "out of memory");
 }
 
+/* The colon behind the name of a file that is there, as labels may have colons,
+ * too; the last one if there is none. */
+static const char *find_colon(const char *operand)
+{
+	const char *colon = strchr(operand, ':');
+	struct stat st;
+
+	while (colon) {
+		char *name = strndup(operand, (size_t)(colon - operand));
+		bool found = name && !stat(name, &st) && S_ISREG(st.st_mode);
+
+		free(name);
+		if (found)
+			return colon;
+		colon = strchr(colon + 1, ':');
+	}
+	return strrchr(operand, ':');
+}
+
 int pl_side_split(const char *operand, char **db, const char **runs)
 {
-	const char *colon = strrchr(operand, ':');
+	const char *colon = find_colon(operand);
 	struct stat st;
 
 	*runs = NULL;

@@ -234,6 +234,7 @@ enum pl_recorder_flags {
 	PL_RECORDER_ALL_CALLS = 1 << 2,
 	PL_RECORDER_SCOPE = 1 << 3,	/* belongs to a scope, not the process */
 	PL_RECORDER_NO_SUBCALLS = 1 << 4, /* cProfile's subcalls=False */
+	PL_RECORDER_WITHIN = 1 << 5,	/* a part of the thread's calls only */
 };
 
 /*

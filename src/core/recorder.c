@@ -517,7 +517,8 @@ static void init_flags(struct pl_recorder *r, struct pl_session *s)
 	r->flags = (s->options.builtins ? PL_RECORDER_BUILTINS : 0) |
 		   (s->options.all_calls ? PL_RECORDER_ALL_CALLS : 0) |
 		   (s->is_scope ? PL_RECORDER_SCOPE : 0) |
-		   (s->no_subcalls ? PL_RECORDER_NO_SUBCALLS : 0);
+		   (s->no_subcalls ? PL_RECORDER_NO_SUBCALLS : 0) |
+		   (s->inside ? PL_RECORDER_WITHIN : 0);
 }
 
 /* The root and the node for lost calls: neither has a function. */

@@ -84,7 +84,8 @@ static void rebuild(struct pl_tls *tls)
 		}
 	}
 	tls->only = tls->first && !tls->first->more &&
-		    !(tls->first->clock | tls->first->ticks_ns) ?
+		    !(tls->first->clock | tls->first->ticks_ns) &&
+		    !(tls->first->flags & PL_RECORDER_WITHIN) ?
 			    tls->first : NULL;
 }
 
@@ -522,7 +523,8 @@ void pl_session_scope(struct pl_session *s, const char *text, size_t len)
 void pl_session_join(struct pl_session *s, const uint8_t run[16],
 		     const char *label, size_t len)
 {
-	memcpy(s->rec.header->run_uuid, run, 16);
+	if (run)
+		memcpy(s->rec.header->run_uuid, run, 16);
 	s->rec.header->label = put_str(&s->rec, label, len);
 }
 

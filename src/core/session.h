@@ -59,6 +59,10 @@ struct pl_session {
 	/* PL_CLOCK_CALLABLE: nanoseconds, or any integer unit */
 	uint64_t (*timer)(void *ctx);
 	void *timer_ctx;
+	/* Whether the calling thread is where this session records; NULL:
+	 * everywhere.  Asked when no call is open. */
+	bool (*inside)(void *ctx);
+	void *inside_ctx;
 	/* Wait until no other thread is in the middle of an event; NULL where
 	 * a lock of the interpreter's sees to that. */
 	void (*quiesce)(void);
@@ -134,7 +138,8 @@ void pl_session_split(struct pl_session *s);
 /* The same; what is recorded next is a scope of its own, of that label. */
 void pl_session_scope(struct pl_session *s, const char *text, size_t len);
 
-/* Make a private recording a part of a run that others are in, too. */
+/* Label a private recording's run, and make that @run, which others are in,
+ * too; NULL: it stays a run of its own. */
 void pl_session_join(struct pl_session *s, const uint8_t run[16],
 		     const char *label, size_t len);
 
@@ -152,6 +157,26 @@ void pl_session_trim_all(void);
 
 /* Bytes of the recording that are valid, for readers of its memory. */
 size_t pl_session_bytes(const struct pl_session *s);
+
+/*
+ * What @r takes, where its session records a part of a thread's calls only: a
+ * call that begins inside of it, and what that calls until it returns.
+ */
+static inline bool pl_has_begun(const struct pl_recorder *r)
+{
+	return __builtin_expect(!(r->flags & PL_RECORDER_WITHIN), 1) ||
+	       r->sp > r->stack + sizeof(struct pl_frame);
+}
+
+static inline bool pl_begins(const struct pl_recorder *r)
+{
+	const struct pl_session *s;
+
+	if (pl_has_begun(r))
+		return true;
+	s = ((const struct pl_recorder_priv *)(uintptr_t)r->priv)->session;
+	return s->inside(s->inside_ctx);
+}
 
 /* The calling thread's recorder in @s, or NULL. */
 struct pl_recorder *pl_session_recorder(struct pl_session *s);

@@ -28,6 +28,8 @@ struct profiler {
 	struct pl_session *session;	/* NULL until the first enable */
 	PyObject *timer;		/* callable, or NULL */
 	double timeunit;		/* of one tick of an integer timer, s */
+	PyObject *var, *value;		/* within: only where var is value */
+	bool saving;			/* other threads run meanwhile */
 	bool subcalls, builtins, all_calls, threads;
 	double ns_per_tick;		/* 0: not found out since it was on */
 };
@@ -135,16 +137,71 @@ static uint64_t no_timer(void *ctx)
 	return 0;
 }
 
-static bool refuse_in_timer(struct profiler *p, const char *what)
+static bool refuse_now(struct profiler *p, const char *what)
 {
 	const struct timing *t = timings;
 
+	if (p->saving) {
+		PyErr_Format(PyExc_RuntimeError,
+			     "cannot %s profiler while it is saved", what);
+		return true;
+	}
 	while (t && t->p != p)
 		t = t->outer;
 	if (t)
 		PyErr_Format(PyExc_RuntimeError,
 			     "cannot %s profiler in external timer", what);
 	return t != NULL;
+}
+
+/* -------------------------------------------------------------- within -- */
+
+/* Runs no Python code: a look into the context that is current. */
+static bool is_inside(void *ctx)
+{
+	struct profiler *p = ctx;
+	PyObject *value = NULL;
+
+	if (pl_py.contextvar_get(p->var, NULL, &value)) {
+		PyErr_Clear();
+		return false;
+	}
+	Py_XDECREF(value);
+	return value == p->value;
+}
+
+/* Of a profile that is gone. */
+static bool is_nowhere(void *ctx)
+{
+	(void)ctx;
+	return false;
+}
+
+/* within=(var, value); None is everywhere. */
+static int set_within(struct profiler *p, PyObject *within)
+{
+	PyObject *var = NULL, *value = NULL, *now = NULL;
+	PyObject *old_var = p->var, *old_value = p->value;
+
+	if (within && within != Py_None) {
+		if (!PyTuple_Check(within) || PyTuple_Size(within) != 2) {
+			PyErr_SetString(PyExc_TypeError, "within: want a pair "
+					"(ContextVar, value)");
+			return -1;
+		}
+		var = PyTuple_GetItem(within, 0);
+		value = PyTuple_GetItem(within, 1);
+		if (pl_py.contextvar_get(var, NULL, &now))
+			return -1;	/* not a ContextVar */
+		Py_XDECREF(now);
+	}
+	Py_XINCREF(var);
+	Py_XINCREF(value);
+	p->var = var;
+	p->value = value;
+	Py_XDECREF(old_var);
+	Py_XDECREF(old_value);
+	return 0;
 }
 
 /* ------------------------------------------------------------- session -- */
@@ -174,6 +231,11 @@ static int open_session(struct profiler *p)
 		s->timer = read_timer;
 		s->timer_ctx = p;
 	}
+	if (p->var) {
+		s->all_threads = true;
+		s->inside = is_inside;
+		s->inside_ctx = p;
+	}
 	if (pl_session_open_private(s, clock, &err)) {
 		pl_pages_free(s, sizeof(*s));
 		raise(&err);
@@ -195,6 +257,8 @@ static void drop_session(struct profiler *p)
 	p->session = NULL;
 	if (s->timer)
 		s->timer = no_timer;
+	if (s->inside)
+		s->inside = is_nowhere;
 	pl_probe_dispose(s);
 }
 
@@ -268,7 +332,7 @@ static PyObject *profiler_enable(PyObject *self, PyObject *args, PyObject *kw)
 	if (!PyArg_ParseTupleAndKeywords(args, kw, "|pp:enable", names,
 					 &subcalls, &builtins))
 		return NULL;
-	if (refuse_in_timer(p, "enable"))
+	if (refuse_now(p, "enable"))
 		return NULL;
 	if (subcalls >= 0)
 		p->subcalls = subcalls;
@@ -284,7 +348,7 @@ static PyObject *profiler_disable(PyObject *self, PyObject *unused)
 	struct profiler *p = (struct profiler *)self;
 
 	(void)unused;
-	if (refuse_in_timer(p, "disable"))
+	if (refuse_now(p, "disable"))
 		return NULL;
 	if (is_enabled(p))
 		pl_probe_end(p->session);
@@ -299,7 +363,7 @@ static PyObject *profiler_clear(PyObject *self, PyObject *unused)
 	bool enabled = is_enabled(p);
 
 	(void)unused;
-	if (refuse_in_timer(p, "clear"))
+	if (refuse_now(p, "clear"))
 		return NULL;
 	drop_session(p);
 	if (enabled && begin(p))
@@ -686,19 +750,46 @@ static PyObject *path_bytes(PyObject *path)
 	return PyUnicode_FSConverter(path, &bytes) ? bytes : NULL;
 }
 
-static PyObject *profiler_save(PyObject *self, PyObject *path)
+/* While it is saved, other threads run only where that is asked for: a fork of
+ * theirs would copy the store in the middle of its work. */
+static int save(struct profiler *p, const char *db, bool let_run,
+		struct pl_error *err)
+{
+	PyThreadState *state;
+	int rc;
+
+	if (!let_run || is_enabled(p))
+		return pl_engine_save_session(p->session, db, err);
+	p->saving = true;
+	state = PyEval_SaveThread();
+	rc = pl_engine_save_session(p->session, db, err);
+	PyEval_RestoreThread(state);
+	p->saving = false;
+	return rc;
+}
+
+static PyObject *profiler_save(PyObject *self, PyObject *args)
 {
 	struct profiler *p = (struct profiler *)self;
 	struct pl_error err = { 0 };
-	PyObject *bytes;
-	int rc;
+	PyObject *path, *bytes;
+	const char *label = NULL;
+	Py_ssize_t len = 0;
+	int let_run = 0, rc;
 
+	if (!PyArg_ParseTuple(args, "O|z#p:_save", &path, &label, &len,
+			      &let_run))
+		return NULL;
+	if (p->saving && refuse_now(p, "save"))
+		return NULL;
 	if (!p->session && open_session(p))
 		return NULL;
 	bytes = path_bytes(path);
 	if (!bytes)
 		return NULL;
-	rc = pl_engine_save_session(p->session, PyBytes_AsString(bytes), &err);
+	if (label)
+		pl_session_join(p->session, NULL, label, (size_t)len);
+	rc = save(p, PyBytes_AsString(bytes), let_run, &err);
 	Py_DECREF(bytes);
 	if (rc)
 		return raise(&err);
@@ -715,7 +806,7 @@ static PyObject *profiler_scope(PyObject *self, PyObject *args)
 
 	if (!PyArg_ParseTuple(args, "s#:_scope", &label, &len))
 		return NULL;
-	if (refuse_in_timer(p, "split"))
+	if (refuse_now(p, "split"))
 		return NULL;
 	if (is_enabled(p)) {
 		PyErr_SetString(PyExc_ValueError,
@@ -753,23 +844,26 @@ static PyObject *profiler_join(PyObject *self, PyObject *args)
 static int profiler_init(PyObject *self, PyObject *args, PyObject *kw)
 {
 	static char *names[] = { "timer", "timeunit", "subcalls", "builtins",
-				 "threads", "all_calls", NULL };
+				 "threads", "all_calls", "within", NULL };
 	struct profiler *p = (struct profiler *)self;
 	int subcalls = 1, builtins = 1, threads = 0, all_calls = 0;
-	PyObject *timer = NULL, *old;
+	PyObject *timer = NULL, *within = NULL, *old;
 	double timeunit = 0;
 
-	if (!PyArg_ParseTupleAndKeywords(args, kw, "|Odpp$pp:Profiler", names,
+	if (!PyArg_ParseTupleAndKeywords(args, kw, "|Odpp$ppO:Profiler", names,
 					 &timer, &timeunit, &subcalls,
-					 &builtins, &threads, &all_calls))
+					 &builtins, &threads, &all_calls,
+					 &within))
 		return -1;
-	if (refuse_in_timer(p, "initialise"))
+	if (refuse_now(p, "initialise"))
 		return -1;
 	if (all_calls && pl_py.version < 0x030c &&
 	    PyErr_WarnEx(PyExc_RuntimeWarning, "all_calls needs Python 3.12: "
 			 "older ones report calls of C functions only", 1))
 		return -1;
 	drop_session(p);
+	if (set_within(p, within))
+		return -1;
 	old = p->timer;
 	p->timer = timer == Py_None ? NULL : timer;
 	Py_XINCREF(p->timer);
@@ -790,6 +884,8 @@ static int profiler_traverse(PyObject *self, visitproc visit, void *arg)
 
 	Py_VISIT(Py_TYPE(self));
 	Py_VISIT(p->timer);
+	Py_VISIT(p->var);
+	Py_VISIT(p->value);
 	for (size_t i = 0; p->session &&
 	     (object = pl_probe_object(p->session, i, &func)); i++)
 		Py_VISIT(object);
@@ -801,6 +897,8 @@ static int profiler_tp_clear(PyObject *self)
 	/* Without its timer a session can't go on. */
 	drop_session((struct profiler *)self);
 	Py_CLEAR(((struct profiler *)self)->timer);
+	Py_CLEAR(((struct profiler *)self)->var);
+	Py_CLEAR(((struct profiler *)self)->value);
 	return 0;
 }
 
@@ -833,7 +931,7 @@ static PyMethodDef profiler_methods[] = {
 	  "(None or\na list of profiler_subentry: the same of one callee)." },
 	{ "_pstats", profiler_pstats, METH_NOARGS,
 	  "The dictionary that pstats.Stats works on." },
-	{ "_save", profiler_save, METH_O, "Write into an SQLite database." },
+	{ "_save", profiler_save, METH_VARARGS, "Write into an SQLite database." },
 	{ "_scope", profiler_scope, METH_VARARGS,
 	  "Begin a scope of that label; the recording's size." },
 	{ "_join", profiler_join, METH_VARARGS,
@@ -843,7 +941,8 @@ static PyMethodDef profiler_methods[] = {
 
 static PyType_Slot profiler_slots[] = {
 	{ Py_tp_doc, "Profiler(timer=None, timeunit=0.0, subcalls=True, "
-		     "builtins=True, *, threads=False, all_calls=False)\n"
+		     "builtins=True, *, threads=False, all_calls=False, "
+		     "within=None)\n"
 		     "--\n\nBuild a profile of the calls made." },
 	{ Py_tp_init, (void *)profiler_init },
 	{ Py_tp_new, (void *)PyType_GenericNew },

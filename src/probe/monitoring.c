@@ -95,8 +95,11 @@ LONG_PATH enter_code_long(PyObject *const *args, int resumed)
 
 	for (struct pl_recorder *r = pl_tls_first(); r;
 	     r = next_recorder(r)) {
-		struct pl_node *n = pl_child(r, key);
+		struct pl_node *n;
 
+		if (!pl_begins(r))
+			continue;
+		n = pl_child(r, key);
 		if (pl_unlikely(!n))
 			n = first_sight_of_code(r, args[0], args[1], resumed);
 		pl_push(r, n, resumed, 0);
@@ -146,7 +149,8 @@ LONG_PATH leave_code_long(PyObject *const *args)
 {
 	for (struct pl_recorder *r = pl_tls_first(); r;
 	     r = next_recorder(r))
-		pl_leave(r, (uint64_t)(uintptr_t)args[0], 0);
+		if (pl_has_begun(r))
+			pl_leave(r, (uint64_t)(uintptr_t)args[0], 0);
 	return Py_None;
 }
 
@@ -185,7 +189,9 @@ static PyObject *on_unwind(PyObject *self, PyObject *const *args, size_t n,
 	(void)self, (void)n, (void)kw;
 	for (struct pl_recorder *r = pl_tls_first(); r;
 	     r = next_recorder(r))
-		if (offset >= 0 && was_never_entered(r, key, offset))
+		if (!pl_has_begun(r))
+			continue;
+		else if (offset >= 0 && was_never_entered(r, key, offset))
 			r->n_unmatched++;
 		else
 			pl_leave(r, key, 0);
@@ -350,7 +356,7 @@ LONG_PATH call_long(PyObject *const *args)
 		uint64_t key = wanted_key(r, &c);
 		struct pl_node *node;
 
-		if (!key)
+		if (!key || !pl_has_begun(r))
 			continue;
 		node = pl_child(r, key);
 		if (pl_unlikely(!node))
@@ -397,7 +403,7 @@ LONG_PATH c_return_long(PyObject *const *args)
 	     r = next_recorder(r)) {
 		uint64_t key = wanted_key(r, &c);
 
-		if (key)
+		if (key && pl_has_begun(r))
 			pl_leave(r, key, PL_FRAME_C);
 	}
 	return Py_None;

@@ -51,6 +51,7 @@ int pl_pyapi_init(struct pl_error *err)
 		{ "PyFrame_GetLasti", &pl_py.frame_lasti, IF_THERE },
 		{ "PyGILState_Check", &pl_py.gil_check, NEEDED },
 		{ "PyEval_GetFrame", &pl_py.current_frame, NEEDED },
+		{ "PyContextVar_Get", &pl_py.contextvar_get, NEEDED },
 		{ "PyVectorcall_Call", &pl_py.vectorcall_call, NEEDED },
 	};
 	char *end;

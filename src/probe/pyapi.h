@@ -53,6 +53,7 @@ struct pl_pyapi {
 	int (*frame_lasti)(PyObject *frame);		/* 3.11 */
 	int (*gil_check)(void);
 	void *(*current_frame)(void);			/* borrowed */
+	int (*contextvar_get)(PyObject *, PyObject *, PyObject **);
 	void *vectorcall_call;				/* PyVectorcall_Call */
 };
 

@@ -442,9 +442,9 @@ static void frame_event(PyObject *frame, int what, PyObject *arg)
 
 	for (struct pl_recorder *r = pl_tls.first; r;
 	     r = (struct pl_recorder *)(uintptr_t)r->more)
-		if (what == PL_TRACE_CALL)
+		if (what == PL_TRACE_CALL && pl_begins(r))
 			enter_frame(r, frame, code);
-		else if (what == PL_TRACE_RETURN)
+		else if (what == PL_TRACE_RETURN && pl_has_begun(r))
 			leave_frame(r, frame, code, arg);
 }
 
@@ -455,7 +455,7 @@ static void c_event(int what, PyObject *func)
 
 	for (struct pl_recorder *r = pl_tls.first; r;
 	     r = (struct pl_recorder *)(uintptr_t)r->more)
-		if (!(r->flags & PL_RECORDER_BUILTINS))
+		if (!(r->flags & PL_RECORDER_BUILTINS) || !pl_has_begun(r))
 			continue;
 		else if (what == PL_TRACE_C_CALL)
 			enter_c(r, func, key);

@@ -7,4 +7,6 @@ dist_plpy_DATA += \
 	%reldir%/proflite/_profile.py \
 	%reldir%/proflite/_program.py \
 	%reldir%/proflite/_tool.py \
-	%reldir%/proflite/pytest_plugin.py
+	%reldir%/proflite/_web.py \
+	%reldir%/proflite/pytest_plugin.py \
+	%reldir%/proflite/wsgi.py

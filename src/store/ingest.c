@@ -472,6 +472,9 @@ static int add_thread(struct ingest *in, uint32_t recorder)
 	if (rc || (!in->tree.n && !in->tree.n_bad))
 		return rc;
 	in->n_bad += in->tree.n_bad;
+	/* A thread that the scope has never been in. */
+	if (r->flags & PL_RECORDER_WITHIN && !count_calls(&in->tree))
+		return 0;
 	rc = pl_aggregate_init(&agg, in->rf->n_func_slots, in->err);
 	if (rc)
 		return rc;

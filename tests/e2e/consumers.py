@@ -39,10 +39,16 @@ PLACES = {
     "numpy for 3.14": [FOLDER / "numpy-3.14"],
     **{"greenlet for 3.%d" % minor: [FOLDER / ("greenlet-3.%d" % minor)]
        for minor in range(9, 15)},
+    **{"web frameworks for 3.%d" % minor: [FOLDER / ("web-3.%d" % minor)]
+       for minor in (11, 13)},
     "go": ["/usr/local/go/bin/go", "/usr/lib/go/bin/go"],
 }
 
-OPTIONAL = {"greenlet for 3.15"}        # not there yet
+OPTIONAL = {
+    "greenlet for 3.15",                # not there yet
+    # One Python for each kind of events is enough.
+    *("web frameworks for 3.%d" % minor for minor in (9, 10, 12, 14, 15)),
+}
 
 
 def find(name):

@@ -164,8 +164,8 @@ class Diff(Case):
         for n in 4, 5, 6:
             self.make(str(n))
         other = self.tmp / "other.db"
-        self.make("7", db=other, label="x:y")
-        self.make("9", db=other, label="x:y")
+        self.make("7", db=other, label="x:y <int:n>")
+        self.make("9", db=other, label="x:y <int:n>")
 
         def calls(*args):
             """Median calls of leaf on both sides."""
@@ -185,6 +185,7 @@ class Diff(Case):
         self.assertEqual(calls(self.db, other), (6, 8))
         self.assertEqual(calls("%s:all" % self.db, other), (3.5, 8))
         self.assertEqual(calls("1", "%s:2" % other), (7, 9))    # of other
+        self.assertEqual(calls("1", "%s:x:y <int:n>" % other), (7, 8))
         # A file with a colon in its name is that file.
         odd = self.tmp / "od:d.db"
         self.make("10", db=odd)

@@ -25,6 +25,9 @@ class Profile(_proflite.Profiler):
     all_calls: record what cProfile cannot see: classes, slot wrappers,
         functools.partial, numpy's ufuncs, methods of extension types.  Needs
         Python 3.12.
+    within: (var, value), a contextvars.ContextVar and an object: record only
+        what begins where var is that object, in whatever thread or task.  The
+        first call recorded is one of a Python function.
     """
 
     __module__ = "proflite"     # where it is imported from
@@ -42,10 +45,11 @@ class Profile(_proflite.Profiler):
             self.create_stats()
             marshal.dump(self.stats, f)
 
-    def save(self, path):
-        """Add the profile, with its call tree, to an SQLite database.  What was
-        saved of it there before is replaced, but for what clear() ended."""
-        self._save(path)
+    def save(self, path, label=None):
+        """Add the profile, with its call tree, to an SQLite database, as a run
+        of that label.  What was saved of it there before is replaced, but for
+        what clear() ended."""
+        self._save(path, label)
 
     def create_stats(self):
         """Stop, and make self.stats, what pstats.Stats reads."""

@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: MIT
+"""The middlewares for WSGI and ASGI: each request is a run of its own, with
+its own calls and no other's, whoever runs meanwhile."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import consumers
+from harness import PACKAGE, Case, since
+
+# A request for /users/N works N times, so that its number tells its counts.
+WORK = """
+    def work():
+        pass
+
+    def work_on(n):
+        for i in range(n):
+            work()
+    """
+
+
+class Web(Case):
+    def calls(self, function="work"):
+        """[(label, calls of @function)] of all runs that have such."""
+        return sorted(self.rows(
+            "select r.label, p.ncalls from runs r join pstats p "
+            "on p.run_id = r.id where p.function = ?", function))
+
+    def check_whole(self):
+        self.assertEqual(self.value("select sum(n_unmatched) + sum(n_lost) "
+                                    "from threads"), 0)
+        self.assertEqual(self.value("pragma integrity_check"), "ok")
+
+
+class Wsgi(Web):
+    """Without a server."""
+
+    APP = WORK + """
+    import io, sys, threading
+    from wsgiref.util import setup_testing_defaults
+    from wsgiref.validate import validator
+    from proflite.wsgi import ProfliteMiddleware
+
+    barrier = threading.Barrier(2)
+
+    def body(n):
+        work_on(n)
+        yield b"%d" % n
+
+    class Body:
+        def __init__(self, n):
+            self.n = n
+
+        def __iter__(self):
+            return body(self.n)
+
+        def close(self):
+            closed(self.n)
+
+    def closed(n):
+        work()
+
+    def app(environ, start_response):
+        n = int(environ["PATH_INFO"].rpartition("/")[2])
+        if environ["PATH_INFO"].startswith("/meet/"):
+            for i in range(n):
+                barrier.wait(60)
+                work()
+                barrier.wait(60)
+        if environ["PATH_INFO"].startswith("/fail/"):
+            work_on(n)
+            raise KeyError(n)
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        if environ["PATH_INFO"].startswith("/list/"):
+            work_on(n)
+            return [b"%d" % n]
+        return Body(n)
+
+    def ask(app, path, query="", **headers):
+        environ = {"SCRIPT_NAME": "", "PATH_INFO": path,
+                   "QUERY_STRING": query, **headers}
+        setup_testing_defaults(environ)
+        answer = app(environ, lambda status, headers, exc_info=None:
+                     (lambda data: None))
+        try:
+            return b"".join(answer)
+        finally:
+            if hasattr(answer, "close"):
+                answer.close()
+    """
+
+    def run_app(self, text, **kwargs):
+        return self.python([self.script(self.APP + text)], **kwargs)
+
+    def test_iteration_and_close_belong_to_the_request(self):
+        done = self.run_app("""
+    app = validator(ProfliteMiddleware(validator(app)))
+    work_on(100)
+    print(ask(app, "/users/3"), ask(app, "/users/4"))
+    try:
+        ask(app, "/fail/5")
+    except KeyError as e:
+        print(e)
+    """)
+        self.assertEqual(done.stdout, "b'3' b'4'\n5\n")
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(self.calls(), [
+            ("GET /fail/5", 5), ("GET /users/3", 4), ("GET /users/4", 5)])
+        self.assertEqual(self.calls("app"), [
+            ("GET /fail/5", 1), ("GET /users/3", 1), ("GET /users/4", 1)])
+        # Nothing of ours.
+        self.assertEqual(self.value(
+            "select count(*) from pstats "
+            "where filename like '%/proflite/%.py'"), 0)
+        self.check_whole()
+
+    def test_threads_are_kept_apart(self):
+        self.run_app("""
+    app = ProfliteMiddleware(app)
+
+    def both(n):
+        threads = [threading.Thread(target=ask, args=(app, "/meet/%d" % n))
+                   for i in range(2)]
+        for t in threads:
+            t.start()
+        work_on(10)
+        for t in threads:
+            t.join()
+
+    for n in range(1, 4):
+        both(n)
+    """)
+        # Each has waited for the other in the middle.  n in the application,
+        # n in its body, one when it is closed.
+        self.assertEqual(self.calls(), [
+            ("GET /meet/%d" % n, 2 * n + 1) for n in (1, 1, 2, 2, 3, 3)])
+        self.assertEqual(self.value("select count(*) from threads"), 6)
+        self.check_whole()
+
+    def test_one_in_so_many(self):
+        self.run_app("""
+    app = ProfliteMiddleware(app, every=3, builtins=False,
+                             label=lambda environ: environ["PATH_INFO"][1:])
+    for n in range(1, 11):
+        ask(app, "/users/%d" % n)
+    """)
+        self.assertEqual(self.calls(), [
+            ("users/3", 4), ("users/6", 7), ("users/9", 10)])
+        self.assertEqual(self.value(
+            "select count(*) from functions where kind = 'c'"), 0)
+
+    def test_those_that_ask(self):
+        self.run_app("""
+    ways = [{}, {"query": "a=b&proflite=1"}, {"HTTP_X_PROFLITE": "1"},
+            {"query": "proflite=0", "HTTP_X_PROFLITE": "0"}]
+    apps = [ProfliteMiddleware(app, every=0),
+            ProfliteMiddleware(app, by_query=True),
+            ProfliteMiddleware(app, by_header=True)]
+    for i, one in enumerate(apps):
+        for j, way in enumerate(ways):
+            ask(one, "/users/%d%d" % (i, j), **way)
+    """)
+        self.assertEqual([label for label, _ in self.calls()],
+                         ["GET /users/11", "GET /users/22"])
+
+    def test_length_is_told(self):
+        done = self.run_app("""
+    app = ProfliteMiddleware(app)
+    environ = {"PATH_INFO": "/list/2"}
+    setup_testing_defaults(environ)
+    answer = app(environ, lambda *args: None)
+    print(len(answer), list(answer))
+    answer.close()
+    environ["PATH_INFO"] = "/users/2"
+    print(hasattr(app(environ, lambda *args: None), "__len__"))
+    """)
+        self.assertEqual(done.stdout, "1 [b'2']\nFalse\n")
+        self.assertEqual(self.calls(), [("GET /list/2", 2)])
+
+    def test_trouble_is_ours(self):
+        done = self.run_app("""
+    app = ProfliteMiddleware(app, out="nowhere/web.db")
+    print([ask(app, "/users/%d" % n) for n in range(4)])
+    """)
+        self.assertEqual(done.stdout, "[b'0', b'1', b'2', b'3']\n")
+        self.assertRegex(done.stderr, r"\Aproflite: .*nowhere/web\.db.*; no "
+                         r"more requests are profiled\n\Z")
+
+    def test_what_makes_no_sense(self):
+        for wrong in "every=-1", "every=0.5", "every='x'":
+            done = self.run_app("""
+    ProfliteMiddleware(app, %s)
+    """ % wrong, check=1)
+            self.assertIn("every: want a whole number from 0 on", done.stderr)
+
+
+FLASK = WORK + """
+    import os
+    from flask import Flask
+    from meeting import meet
+    from proflite.wsgi import ProfliteMiddleware
+
+    app = Flask(__name__)
+
+    @app.get("/users/<int:n>")
+    def user(n):
+        work_on(n)
+        return str(os.getpid())
+
+    @app.get("/stream/<int:n>")
+    def stream(n):
+        def pieces():
+            work_on(n)
+            yield str(os.getpid())
+        return pieces()
+
+    @app.get("/meet")
+    def meeting():
+        return meet()
+
+    app.wsgi_app = ProfliteMiddleware(app.wsgi_app)
+    """
+
+DJANGO = WORK + """
+    import os
+    import django
+    from django.conf import settings
+    from django.http import HttpResponse, StreamingHttpResponse
+    from django.urls import path
+    from meeting import meet
+
+    settings.configure(ROOT_URLCONF=__name__, SECRET_KEY="x",
+                       ALLOWED_HOSTS=["127.0.0.1"])
+    django.setup()
+
+    def user(request, n):
+        work_on(n)
+        return HttpResponse(str(os.getpid()))
+
+    def stream(request, n):
+        def pieces():
+            work_on(n)
+            yield str(os.getpid())
+        return StreamingHttpResponse(pieces())
+
+    def meeting(request):
+        return HttpResponse(meet())
+
+    urlpatterns = [path("users/<int:n>", user), path("stream/<int:n>", stream),
+                   path("meet", meeting)]
+    """
+
+DJANGO_WSGI = DJANGO + """
+    from django.core.wsgi import get_wsgi_application
+    from proflite.wsgi import ProfliteMiddleware
+    app = ProfliteMiddleware(get_wsgi_application())
+    """
+
+# Two workers that have nothing to say to each other meet in a folder.
+MEETING = """
+    import os, time
+
+    def meet():
+        open("met-%d" % os.getpid(), "x").close()
+        until = time.monotonic() + 60
+        while sum(name.startswith("met-") for name in os.listdir(".")) < 2:
+            if time.monotonic() > until:
+                raise TimeoutError("the other worker has not come")
+            time.sleep(0.01)
+        return str(os.getpid())
+    """
+
+ROUNDS = 5                      # requests of each kind: 1 to so many calls
+
+
+class Servers(Web):
+    """Real servers with real frameworks, on a port of the kernel's choice."""
+
+    def start(self, argv):
+        """A server's process and its address, which it says on stderr."""
+        web = consumers.need(self, "web frameworks for 3.%d"
+                             % self.py.version[1])
+        self.script(MEETING, "meeting.py")
+        self.said = open(self.tmp / "said", "w+b")
+        self.addCleanup(self.said.close)
+        server = subprocess.Popen(
+            [self.py.path, "-m", *argv], cwd=self.tmp,
+            env=self.environment({"PYTHONPATH": "%s:%s:." % (web, PACKAGE)}),
+            stdin=subprocess.DEVNULL, stdout=self.said, stderr=self.said,
+            start_new_session=True)
+        self.addCleanup(self.kill, server)
+        until = time.monotonic() + 60
+        while time.monotonic() < until and server.poll() is None:
+            found = re.search(r"http://127\.0\.0\.1:\d+", self.output())
+            if found:
+                return server, found.group()
+            time.sleep(0.02)
+        return self.fail("no address: " + self.output())
+
+    def output(self):
+        return (self.tmp / "said").read_text(encoding="utf-8")
+
+    @staticmethod
+    def kill(server):
+        try:
+            os.killpg(server.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        server.wait()
+
+    def stop(self, server):
+        server.send_signal(signal.SIGTERM)
+        server.wait(60)
+        self.assertNotIn("proflite:", self.output())
+        self.assertNotIn("Traceback", self.output())
+
+    def ask(self, path):
+        with urllib.request.urlopen(self.address + path, timeout=60) as answer:
+            return int(answer.read())
+
+    def both_workers_meet(self, pool):
+        """One waits, and so the other one has the second request."""
+        first = pool.submit(self.ask, "/meet")
+        until = time.monotonic() + 60
+        while not list(self.tmp.glob("met-*")) and time.monotonic() < until:
+            time.sleep(0.01)
+        return [first.result(), self.ask("/meet")] if first.done() else \
+            [self.ask("/meet"), first.result()]
+
+    def load(self, argv, paths, meet=True):
+        """Ask for all of @paths, by eight at a time; the workers that have
+        answered."""
+        server, self.address = self.start(argv)
+        with ThreadPoolExecutor(8) as pool:
+            met = self.both_workers_meet(pool) if meet else []
+            pids = met + list(pool.map(self.ask, paths))
+        if meet:
+            self.assertEqual(len(set(met)), 2)
+        self.stop(server)
+        self.check_whole()
+        return pids
+
+    def check_workers(self, pids):
+        """Each worker has in the database what it has answered."""
+        self.assertEqual(
+            dict(self.rows("select pid, count(*) from processes group by pid")),
+            {pid: pids.count(pid) for pid in pids})
+
+    def check(self, argv, labels, **kwargs):
+        """@labels: of a path without its number."""
+        paths = [path + str(n) for n in range(1, ROUNDS + 1)
+                 for path in labels]
+        self.check_workers(self.load(argv, paths, **kwargs))
+        self.assertEqual(self.calls(), sorted(
+            (label, n) for n in range(1, ROUNDS + 1)
+            for label in labels.values()))
+        if kwargs.get("meet", True):
+            self.assertEqual(self.calls("meet"), [("GET /meet", 1)] * 2)
+
+    def gunicorn(self, *options):
+        return ["gunicorn", "-b", "127.0.0.1:0", "-w", "2", *options, "app:app"]
+
+    @since(3, 11)
+    def test_flask_gunicorn(self):
+        self.script(FLASK)
+        self.check(self.gunicorn(), {
+            "/users/": "GET /users/<int:n>", "/stream/": "GET /stream/<int:n>"})
+
+    @since(3, 11)
+    def test_flask_gunicorn_with_threads(self):
+        self.script(FLASK)
+        self.check(self.gunicorn("--threads", "4"), {
+            "/users/": "GET /users/<int:n>", "/stream/": "GET /stream/<int:n>"},
+            meet=False)
+
+    @since(3, 11)
+    def test_django_gunicorn(self):
+        self.script(DJANGO_WSGI)
+        self.check(self.gunicorn(), {
+            "/users/": "GET /users/<int:n>", "/stream/": "GET /stream/<int:n>"})

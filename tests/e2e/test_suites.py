@@ -6,7 +6,7 @@ import re
 import tarfile
 
 import consumers
-from harness import TOOL, Case, once
+from harness import PACKAGE, TOOL, Case, once
 
 
 class Suites(Case):
@@ -40,3 +40,16 @@ class Suites(Case):
         self.assertEqual(self.value("select count(*) from runs"), 1)
         self.assertEqual(self.value("pragma integrity_check"), "ok")
         self.assertEqual(list(self.tmp.glob("*.plrec")), [])
+
+        # And by the plugin: every test has a scope.
+        done = self.command([*argv, "-p", "proflite.pytest_plugin",
+                             "--proflite=%s" % (self.tmp / "tests.db")],
+                            {"PYTHONPATH": PACKAGE}, cwd=folder)
+        self.assertEqual(done.stderr, plain.stderr)
+        self.assertIn(summaries[0].group(), done.stdout)
+        self.db = self.tmp / "tests.db"
+        self.assertEqual(self.value("select count(*) from runs"), 1)
+        self.assertEqual(self.value("select count(distinct pid) "
+                                    "from processes"), 2)
+        self.assertGreaterEqual(
+            self.value("select count(distinct scope) from threads"), passed)

@@ -8,5 +8,6 @@ dist_plpy_DATA += \
 	%reldir%/proflite/_program.py \
 	%reldir%/proflite/_tool.py \
 	%reldir%/proflite/_web.py \
+	%reldir%/proflite/asgi.py \
 	%reldir%/proflite/pytest_plugin.py \
 	%reldir%/proflite/wsgi.py

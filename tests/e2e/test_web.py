@@ -199,6 +199,166 @@ class Wsgi(Web):
             self.assertIn("every: want a whole number from 0 on", done.stderr)
 
 
+class Asgi(Web):
+    """Without a server."""
+
+    APP = WORK + """
+    import asyncio, contextvars, sys
+    from proflite.asgi import ProfliteMiddleware
+
+    async def rest():
+        await asyncio.sleep(0)
+
+    async def child(n):
+        for i in range(n):
+            work()
+            await rest()
+
+    def in_thread(n):
+        work_on(n)
+
+    async def app(scope, receive, send):
+        if scope["type"] != "http":
+            work_on(1000)
+            return await send(scope["type"])
+        kind, n = scope["path"][1:].split("/")
+        n = int(n)
+        await steps[kind](n)
+        await send({"type": "http.response.start", "status": 200,
+                    "headers": []})
+        await send({"type": "http.response.body", "body": b"%d" % n})
+
+    async def fail(n):
+        await child(n)
+        raise KeyError(n)
+
+    async def wait(n):
+        work_on(n)
+        await asyncio.sleep(3600)
+
+    steps = {
+        "users": child,
+        "tasks": lambda n: asyncio.gather(child(n), child(n)),
+        "thread": lambda n: asyncio.to_thread(in_thread, n),
+        "fail": fail,
+        "wait": wait,
+    }
+
+    async def noise(n):
+        for i in range(n):
+            work()
+            await asyncio.sleep(0)
+
+    async def ask(app, path, query=b"", headers=(), **scope):
+        said = []
+        async def send(message):
+            work()                      # the server's, and so the request's
+            said.append(message)
+        await app({"type": "http", "method": "GET", "path": path,
+                   "query_string": query, "headers": list(headers), **scope},
+                  None, send)
+        return said[-1]["body"] if isinstance(said[-1], dict) else said[-1]
+    """
+
+    def run_app(self, text, **kwargs):
+        return self.python([self.script(self.APP + text)], **kwargs)
+
+    def test_tasks_and_threads(self):
+        done = self.run_app("""
+    app = ProfliteMiddleware(app)
+
+    async def main():
+        other = asyncio.ensure_future(noise(500))
+        print(*await asyncio.gather(*(
+            ask(app, "/%s/%d" % (kind, n)) for n in range(1, 6)
+            for kind in ("users", "tasks", "thread"))))
+        await other
+
+    asyncio.run(main())
+    """)
+        self.assertEqual(done.stdout, " ".join(
+            "b'%d'" % (i // 3) for i in range(3, 18)) + "\n")
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(self.calls(), sorted(
+            ("GET /%s/%d" % (kind, n), times * n + 2) for n in range(1, 6)
+            for kind, times in (("users", 1), ("tasks", 2), ("thread", 1))))
+        # Called once, resumed n times; and each has its own caller.
+        self.assertEqual(self.rows(
+            "select distinct s.calls, s.resumes from runs r "
+            "join processes p on p.run_id = r.id "
+            "join threads t on t.process_id = p.id "
+            "join function_stats s on s.thread_id = t.id "
+            "join functions f on f.id = s.function_id "
+            "where r.label = 'GET /users/5' and f.name = 'child'"), [(1, 5)])
+        self.assertEqual(self.rows(
+            "select path, ncalls from call_paths c join runs r "
+            "on r.id = c.run_id where r.label = 'GET /users/5' "
+            "and path like '%app > child > work'"),
+            [("app > child > work", 5)])
+        self.assertEqual(self.value(
+            "select count(*) from pstats "
+            "where filename like '%/proflite/%.py'"), 0)
+        self.check_whole()
+
+    def test_errors_and_cancelling(self):
+        done = self.run_app("""
+    app = ProfliteMiddleware(app)
+
+    async def main():
+        try:
+            await ask(app, "/fail/3")
+        except KeyError as e:
+            print(e)
+        task = asyncio.ensure_future(ask(app, "/wait/4"))
+        await asyncio.sleep(0)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            print("cancelled")
+
+    asyncio.run(main())
+    """)
+        self.assertEqual(done.stdout, "3\ncancelled\n")
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(self.calls(), [("GET /fail/3", 3), ("GET /wait/4", 4)])
+        self.check_whole()
+
+    def test_what_is_no_request_passes_through(self):
+        done = self.run_app("""
+    app = ProfliteMiddleware(app)
+    print(asyncio.run(ask(app, "", type="websocket")),
+          asyncio.run(ask(app, "", type="lifespan")))
+    asyncio.run(ask(app, "/users/1"))
+    """)
+        self.assertEqual(done.stdout, "websocket lifespan\n")
+        self.assertEqual(self.calls(), [("GET /users/1", 3)])
+
+    def test_which(self):
+        self.run_app("""
+    ways = [{}, {"query": b"a=b&proflite=1"},
+            {"headers": [(b"x-proflite", b"1")]}]
+    apps = [ProfliteMiddleware(app, every=0),
+            ProfliteMiddleware(app, by_query=True),
+            ProfliteMiddleware(app, by_header=True),
+            ProfliteMiddleware(app, every=2)]
+    for i, one in enumerate(apps):
+        for j, way in enumerate(ways):
+            asyncio.run(ask(one, "/users/%d%d" % (i, j), **way))
+    """)
+        self.assertEqual([label for label, _ in self.calls()], [
+            "GET /users/11", "GET /users/22", "GET /users/31"])
+
+    def test_trouble_is_ours(self):
+        done = self.run_app("""
+    app = ProfliteMiddleware(app, out="nowhere/web.db")
+    print(*[asyncio.run(ask(app, "/users/%d" % n)) for n in range(4)])
+    """)
+        self.assertEqual(done.stdout, "b'0' b'1' b'2' b'3'\n")
+        self.assertRegex(done.stderr, r"\Aproflite: .*nowhere/web\.db.*; no "
+                         r"more requests are profiled\n\Z")
+
+
 FLASK = WORK + """
     import os
     from flask import Flask
@@ -261,6 +421,55 @@ DJANGO_WSGI = DJANGO + """
     app = ProfliteMiddleware(get_wsgi_application())
     """
 
+DJANGO_ASGI = DJANGO + """
+    from django.core.asgi import get_asgi_application
+    from proflite.asgi import ProfliteMiddleware
+    app = ProfliteMiddleware(get_asgi_application())
+    """
+
+# Behind a middleware the application is a task of its own; what is not async
+# goes to a thread.
+FASTAPI = WORK + """
+    import asyncio, os
+    from fastapi import FastAPI
+    from fastapi.responses import PlainTextResponse, StreamingResponse
+    from meeting import meet
+    from proflite.asgi import ProfliteMiddleware
+
+    app = FastAPI(default_response_class=PlainTextResponse)
+
+    @app.middleware("http")
+    async def between(request, call_next):
+        return await call_next(request)
+
+    @app.get("/users/{n}")
+    def user(n: int):
+        work_on(n)
+        return str(os.getpid())
+
+    @app.get("/awaits/{n}")
+    async def awaits(n: int):
+        for i in range(n):
+            work()
+            await asyncio.sleep(0)
+        return str(os.getpid())
+
+    @app.get("/stream/{n}")
+    async def stream(n: int):
+        async def pieces():
+            for i in range(n):
+                work()
+                await asyncio.sleep(0)
+            yield str(os.getpid())
+        return StreamingResponse(pieces())
+
+    @app.get("/meet")
+    async def meeting():
+        return meet()
+
+    app.add_middleware(ProfliteMiddleware)
+    """
+
 # Two workers that have nothing to say to each other meet in a folder.
 MEETING = """
     import os, time
@@ -281,8 +490,9 @@ ROUNDS = 5                      # requests of each kind: 1 to so many calls
 class Servers(Web):
     """Real servers with real frameworks, on a port of the kernel's choice."""
 
-    def start(self, argv):
-        """A server's process and its address, which it says on stderr."""
+    def start(self, argv, ready):
+        """A server's process and its address, which it says on stderr.  @ready:
+        what each of its two workers says when it is there."""
         web = consumers.need(self, "web frameworks for 3.%d"
                              % self.py.version[1])
         self.script(MEETING, "meeting.py")
@@ -297,7 +507,7 @@ class Servers(Web):
         until = time.monotonic() + 60
         while time.monotonic() < until and server.poll() is None:
             found = re.search(r"http://127\.0\.0\.1:\d+", self.output())
-            if found:
+            if found and self.output().count(ready) == 2:
                 return server, found.group()
             time.sleep(0.02)
         return self.fail("no address: " + self.output())
@@ -332,10 +542,10 @@ class Servers(Web):
         return [first.result(), self.ask("/meet")] if first.done() else \
             [self.ask("/meet"), first.result()]
 
-    def load(self, argv, paths, meet=True):
+    def load(self, argv, paths, meet=True, ready="Booting worker"):
         """Ask for all of @paths, by eight at a time; the workers that have
         answered."""
-        server, self.address = self.start(argv)
+        server, self.address = self.start(argv, ready)
         with ThreadPoolExecutor(8) as pool:
             met = self.both_workers_meet(pool) if meet else []
             pids = met + list(pool.map(self.ask, paths))
@@ -383,3 +593,22 @@ class Servers(Web):
         self.script(DJANGO_WSGI)
         self.check(self.gunicorn(), {
             "/users/": "GET /users/<int:n>", "/stream/": "GET /stream/<int:n>"})
+
+    def uvicorn(self):
+        return ["uvicorn", "--port", "0", "--workers", "2", "app:app"]
+
+    @since(3, 11)
+    def test_fastapi_uvicorn(self):
+        self.script(FASTAPI)
+        self.check(self.uvicorn(), {
+            "/users/": "GET /users/{n}", "/awaits/": "GET /awaits/{n}",
+            "/stream/": "GET /stream/{n}"},
+            ready="Application startup complete")
+
+    @since(3, 11)
+    def test_django_uvicorn(self):
+        """Its views and its streams are in threads."""
+        self.script(DJANGO_ASGI)
+        self.check(self.uvicorn(), {
+            "/users/": "GET /users/<int:n>", "/stream/": "GET /stream/<int:n>"},
+            ready="Application startup complete")

@@ -16,4 +16,18 @@ EXTRA_DIST += \
 
 # Manual pages: those that are written.
 dist_man_MANS += \
+	%reldir%/proflite-attach.1 \
+	%reldir%/proflite-callees.1 \
+	%reldir%/proflite-callers.1 \
+	%reldir%/proflite-diff.1 \
+	%reldir%/proflite-export.1 \
+	%reldir%/proflite-import.1 \
+	%reldir%/proflite-live.1 \
+	%reldir%/proflite-merge.1 \
+	%reldir%/proflite-push.1 \
+	%reldir%/proflite-record.1 \
+	%reldir%/proflite-report.1 \
+	%reldir%/proflite-runs.1 \
+	%reldir%/proflite-sql.1 \
+	%reldir%/proflite-tree.1 \
 	%reldir%/proflite.1

@@ -81,6 +81,7 @@ missing_packages()
 	pkg-config --exists libcurl 2>/dev/null || echo libcurl4-openssl-dev
 	pkg-config --exists ncursesw 2>/dev/null || echo libncurses-dev
 	pkg-config --exists check 2>/dev/null || echo check
+	have groff || echo groff-base
 	have python3 || echo python3
 	has_headers python3 || has_headers /usr/bin/python3 || echo python3-dev
 }

@@ -305,15 +305,15 @@ class Record(Case):
 
 
 class Manual(Case):
-    """proflite.1 names every command, option, key and format, and no other."""
+    """The pages name every command, option, key and format, and no other."""
 
-    def page(self):
-        text = (SOURCE / "doc/proflite.1").read_text(encoding="utf-8")
+    def page(self, name="proflite"):
+        text = (SOURCE / "doc" / (name + ".1")).read_text(encoding="utf-8")
         return re.sub(r"\\f[BIR]", "", text.replace("\\-", "-"))
 
     def section(self, name):
-        """From .SS or .SH @name to the next one."""
-        match = re.search(r"^\.S[SH] %s\n(.*?)(?=^\.S[SH] |\Z)" % name,
+        """From .SH @name to the next one."""
+        match = re.search(r"^\.SH %s\n(.*?)(?=^\.SH |\Z)" % name,
                           self.page(), re.M | re.S)
         self.assertTrue(match, "no section %s" % name)
         return match.group(1)
@@ -324,9 +324,25 @@ class Manual(Case):
 
     @once
     def test_names_every_command(self):
-        self.assertEqual(sorted(re.findall(r"^\.SS proflite (\w+)$",
-                                           self.page(), re.M)),
-                         sorted(self.commands()))
+        commands = sorted(c for c in self.commands() if c != "help")
+        for section in "COMMANDS", "SEE ALSO":
+            self.assertEqual(
+                sorted(re.findall(r"^\.BR proflite-(\w+) \(1\)",
+                                  self.section(section), re.M)), commands)
+        self.assertEqual(sorted(p.stem for p in (SOURCE / "doc").glob("*.1")),
+                         ["proflite"] + ["proflite-" + c for c in commands])
+
+    @once
+    def test_each_page_says_what_help_says(self):
+        summaries = re.findall(r"^  (\w+) +([a-z].*)$", self.tool(
+            "help").stdout.split("commands:")[1], re.M)
+        for command, summary in summaries:
+            if command == "help":
+                continue
+            page = self.page("proflite-" + command)
+            self.assertIn("\nproflite-%s - %s\n" % (command, summary), page)
+            self.assertIn("\n.TH PROFLITE-%s 1 " % command.upper(), page)
+            self.assertIn("\n.B proflite %s\n" % command, page)
 
     @once
     def test_names_every_option(self):
@@ -337,8 +353,8 @@ class Manual(Case):
                                   self.tool("help", command).stdout))
             manual = set(re.findall(
                 r"(?<![\w\"])--[a-z][a-z-]*",
-                re.sub(r"^\.BR? \"proflite.*$", "", self.section(
-                    "proflite " + command), flags=re.M)))
+                re.sub(r"^\.BR? \"proflite.*$", "", self.page(
+                    "proflite-" + command), flags=re.M)))
             if command in ("callers", "callees"):
                 self.assertEqual(manual, set())
                 report = set(re.findall(r"--[a-z][a-z-]*",
@@ -362,7 +378,7 @@ class Manual(Case):
     def test_names_every_format(self):
         formats = self.tool("help", "export").stdout.split("FORMAT:\n")[1]
         for name, suffix in re.findall(r"^  (\w+) +(\.\S+)", formats, re.M):
-            self.assertRegex(self.section("proflite export"),
+            self.assertRegex(self.page("proflite-export"),
                              r"\.BR %s \" \(\" %s " % (name, re.escape(suffix)))
 
     @once

@@ -15,7 +15,8 @@ class Installed(Case):
                      "lib/proflite/python/proflite/__init__.py",
                      "lib/proflite/python/proflite/_proflite.so",
                      "lib/proflite/python/proflite/_store.so",
-                     "share/man/man1/proflite.1"):
+                     "share/man/man1/proflite.1",
+                     "share/man/man1/proflite-record.1"):
             self.assertTrue((STAGE / part).exists(), part)
 
     @once

@@ -2,6 +2,7 @@
 """The manual names every command and every option."""
 
 import re
+import shutil
 import subprocess
 import sys
 import unittest
@@ -27,6 +28,13 @@ def manual():
 
 
 class Manual(unittest.TestCase):
+    @unittest.skipUnless(shutil.which("groff"), "no groff: install groff-base")
+    def test_the_formatter_finds_nothing_wrong(self):
+        for page in sorted((SOURCE / "doc").glob("*.[1-8]")):
+            done = subprocess.run(["groff", "-man", "-ww", "-z", str(page)],
+                                  stderr=subprocess.PIPE, text=True)
+            self.assertEqual((done.stderr, done.returncode), ("", 0))
+
     def test_names_every_command(self):
         text = manual()
         missing = [c for c in commands()

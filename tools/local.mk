@@ -72,3 +72,7 @@ proflite_SOURCES = %reldir%/main.c
 proflite_LDADD = libpltools.la libplexport.la libplstore.la libplcore.la \
 	$(SQLITE_LIBS) $(PCRE2_LIBS) $(NCURSES_LIBS) $(export_LIBS) \
 	$(DL_LIBS)
+
+# Where bash-completion looks for it.
+bashcompdir = $(datadir)/bash-completion/completions
+dist_bashcomp_DATA = %reldir%/completions/proflite

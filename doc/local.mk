@@ -30,4 +30,5 @@ dist_man_MANS += \
 	%reldir%/proflite-runs.1 \
 	%reldir%/proflite-sql.1 \
 	%reldir%/proflite-tree.1 \
-	%reldir%/proflite.1
+	%reldir%/proflite.1 \
+	%reldir%/proflite.3

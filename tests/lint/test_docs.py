@@ -56,6 +56,17 @@ class Manual(unittest.TestCase):
                     missing.append("%s -%s" % (command, letter))
         self.assertEqual(missing, [])
 
+    def test_has_every_function_of_the_library(self):
+        def functions(path):
+            text = (SOURCE / path).read_text(encoding="utf-8")
+            return set(re.findall(r"\b(proflite_\w+)\(", text))
+        self.assertEqual(functions("include/proflite.h"),
+                         functions("doc/proflite.3"))
+        name = (SOURCE / "doc/proflite.3").read_text(
+            encoding="utf-8").split(".SH NAME\n")[1].split("\\-")[0]
+        self.assertEqual(set(re.findall(r"\w+", name)),
+                         functions("include/proflite.h"))
+
     def test_names_every_setting(self):
         table = (SOURCE / "src/core/options.def").read_text(encoding="utf-8")
         keys = re.findall(r'^PL_OPTION\("(\w+)"', table, re.M)

@@ -36,7 +36,10 @@ int pl_source_option(struct pl_source *source, const struct pl_cmd *cmd,
 		return take_id(cmd, name, arg, &source->select.process_id);
 	if (!strcmp(name, "thread"))
 		return take_id(cmd, name, arg, &source->select.thread_id);
-	return 0;
+	if (strcmp(name, "compensated") && strcmp(name, "raw"))
+		return 0;
+	source->select.compensated = *name == 'c';
+	return 1;
 }
 
 bool pl_source_is_db(const char *operand)
@@ -80,6 +83,26 @@ static int absent(const struct pl_source *source, const struct pl_cmd *cmd)
 			   PL_STORE_DEFAULT_DB);
 }
 
+/* Of imported runs, and where others watched too, it was not measured. */
+static void note_raw(const struct pl_source *source, const struct pl_cmd *cmd,
+		     struct pl_store *store)
+{
+	struct pl_thread *threads;
+	struct pl_error err;
+	size_t n, n_raw = 0;
+
+	if (pl_store_threads(store, &source->select, &threads, &n, &err))
+		return;			/* whoever loads will say it */
+	for (size_t i = 0; i < n; i++)
+		n_raw += !threads[i].has_costs;
+	if (n_raw)
+		pl_complain(cmd, 0, "note: the times of %s threads of run %lld "
+			    "are raw: what a call costs was not measured there",
+			    n_raw == n ? "all" : "some",
+			    (long long)threads[0].run_id);
+	pl_threads_free(threads, n);
+}
+
 int pl_source_open(const struct pl_source *source, const struct pl_cmd *cmd,
 		   struct pl_store **store)
 {
@@ -94,6 +117,8 @@ int pl_source_open(const struct pl_source *source, const struct pl_cmd *cmd,
 		pl_complain(cmd, 0, "warning: what was recorded last is not "
 			    "in yet: %s", err.text);
 	rc = pl_store_open(store, db, PL_STORE_READ, READ_BUSY_MS, &err);
+	if (!rc && source->select.compensated)
+		note_raw(source, cmd, *store);
 	if (!rc || (rc == PL_ERR_NOENT && source->may_be_absent))
 		return 0;
 	if (rc == PL_ERR_NOENT)

@@ -26,7 +26,9 @@ struct pl_source {
 #define PL_SOURCE_OPTIONS                                                     \
 	{ "run", 0, "ID", "the run (default: the latest; see proflite runs)" }, \
 	{ "process", 0, "ID", "one process of it (default: all)" },           \
-	{ "thread", 0, "ID", "one thread of it (default: all)" }
+	{ "thread", 0, "ID", "one thread of it (default: all)" },             \
+	{ "compensated", 0, NULL, "times without the profiler's own cost" },  \
+	{ "raw", 0, NULL, "times as they were measured (default)" }
 
 /* Take the option @name if it is one of those above.  1: taken; 0: it is
  * another; -1: its argument is wrong, which has been complained of. */

@@ -4,6 +4,8 @@ core_sources = \
 	%reldir%/attach.h \
 	%reldir%/clock.c \
 	%reldir%/clock.h \
+	%reldir%/costs.c \
+	%reldir%/costs.h \
 	%reldir%/format.h \
 	%reldir%/live.c \
 	%reldir%/live.h \

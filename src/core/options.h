@@ -25,7 +25,7 @@ struct pl_options {
 	char label[256];
 	enum pl_clock_kind clock;
 	uint32_t max_nodes;
-	bool builtins, all_calls, start, ingest, collected;
+	bool builtins, all_calls, calibrate, start, ingest, collected;
 	uint8_t run[16], parent[16];	/* zeros when not given */
 };
 

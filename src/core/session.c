@@ -290,6 +290,16 @@ static void carry_path(struct pl_session *s, struct pl_recorder *r,
 	}
 }
 
+static void copy_costs(struct pl_rec_header *to,
+		       const struct pl_rec_header *from)
+{
+	to->cost_py_in = from->cost_py_in;
+	to->cost_py_out = from->cost_py_out;
+	to->cost_c_in = from->cost_c_in;
+	to->cost_c_out = from->cost_c_out;
+	to->cost_error = from->cost_error;
+}
+
 static void reborn(struct pl_session *s, struct pl_tls *tls)
 {
 	struct pl_recording from = s->rec;
@@ -310,6 +320,7 @@ static void reborn(struct pl_session *s, struct pl_tls *tls)
 	}
 	s->rec.header->flags |= PL_REC_F_FORKED;
 	s->rec.header->python = copy_str(&s->rec, &from, old.python);
+	copy_costs(s->rec.header, &old);
 	if (pl_session_parent_digits) {
 		char hex[33];
 

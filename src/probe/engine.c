@@ -7,6 +7,7 @@
 #include "core/recorder_inline.h"
 #include "core/uuid.h"
 #include "probe/attach.h"
+#include "probe/calibrate.h"
 #include "probe/probe.h"
 
 #include <dlfcn.h>
@@ -208,6 +209,7 @@ static const uint8_t *first_uuid(void)
 
 int pl_engine_start(const struct pl_options *options, struct pl_error *err)
 {
+	PyObject *type, *value, *traceback;
 	int rc;
 
 	rc = pl_pyapi_init(err);
@@ -221,7 +223,12 @@ int pl_engine_start(const struct pl_options *options, struct pl_error *err)
 		if (!at_exit_is_set)
 			at_exit_is_set = !Py_AtExit(finish_at_exit);
 	}
-	return pl_probe_begin(session, NULL, err);
+	pl_calibrate(session);
+	/* What a signal's handler has raised meanwhile is the caller's. */
+	PyErr_Fetch(&type, &value, &traceback);
+	rc = pl_probe_begin(session, NULL, err);
+	PyErr_Restore(type, value, traceback);
+	return rc;
 }
 
 void pl_engine_stop(void)
@@ -329,6 +336,17 @@ static int report(int rc, const struct pl_error *err, char *msg, size_t size)
 	return rc ? -1 : 0;
 }
 
+/* Here no exception can be raised: Ctrl-C is put off until one can. */
+static void raise_later(void)
+{
+	if (!PyErr_ExceptionMatches(PyExc_KeyboardInterrupt)) {
+		PyErr_WriteUnraisable(NULL);
+		return;
+	}
+	PyErr_Clear();
+	PyErr_SetInterrupt();
+}
+
 int proflite_engine_start(const char *text, const uint8_t *uuid,
 			  char *parent_digits, char *msg, size_t size)
 {
@@ -344,6 +362,8 @@ int proflite_engine_start(const char *text, const uint8_t *uuid,
 	have_base = !rc;
 	if (!rc && base_options.start)
 		rc = pl_engine_start(&base_options, &err);
+	if (base_options.start && PyErr_Occurred())
+		raise_later();
 	/* 1: it waits to be started */
 	return report(rc, &err, msg, size) ? -1 : !base_options.start;
 }

@@ -3,6 +3,8 @@
 probe_sources = \
 	%reldir%/attach.c \
 	%reldir%/attach.h \
+	%reldir%/calibrate.c \
+	%reldir%/calibrate.h \
 	%reldir%/engine.c \
 	%reldir%/engine.h \
 	%reldir%/greenlets.c \

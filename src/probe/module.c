@@ -16,6 +16,7 @@
 #include "core/tree.h"
 #include "core/uuid.h"
 #include "probe/attach.h"
+#include "probe/calibrate.h"
 #include "probe/engine.h"
 #include "probe/probe.h"
 
@@ -787,6 +788,12 @@ static PyObject *profiler_save(PyObject *self, PyObject *args)
 	bytes = path_bytes(path);
 	if (!bytes)
 		return NULL;
+	if (!is_enabled(p))
+		pl_calibrate(p->session);
+	if (PyErr_Occurred()) {
+		Py_DECREF(bytes);
+		return NULL;
+	}
 	if (label)
 		pl_session_join(p->session, NULL, label, (size_t)len);
 	rc = save(p, PyBytes_AsString(bytes), let_run, &err);
@@ -1007,6 +1014,8 @@ static PyObject *module_start(PyObject *self, PyObject *args)
 	if (pl_options_parse(&options, text, &err) ||
 	    pl_engine_start(&options, &err))
 		return raise(&err);
+	if (PyErr_Occurred())		/* by a signal's handler */
+		return NULL;
 	Py_RETURN_NONE;
 }
 

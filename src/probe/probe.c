@@ -518,6 +518,11 @@ void pl_probe_end(struct pl_session *s)
 	unlock_life();
 }
 
+bool pl_probe_is_on(void)
+{
+	return n_sessions > 0;
+}
+
 void pl_probe_hold(void)
 {
 	__atomic_add_fetch(&n_held, 1, __ATOMIC_RELAXED);

@@ -64,6 +64,9 @@ int pl_probe_begin(struct pl_session *s, PyObject *owner,
 		   struct pl_error *err);
 void pl_probe_end(struct pl_session *s);
 
+/* Is any session on, in any thread? */
+bool pl_probe_is_on(void);
+
 /* The Profile that was last made of those that are on in this thread: borrowed,
  * NULL when there is none. */
 PyObject *pl_probe_owner(void);

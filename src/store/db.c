@@ -336,6 +336,11 @@ static int check_owner(struct pl_store *s, bool *fresh, struct pl_error *err)
 			       "proflite (schema %d, this one knows %d): use "
 			       "that one", s->path, (int)version,
 			       PL_STORE_VERSION);
+	if (app == PL_STORE_APPLICATION_ID && version < PL_STORE_VERSION)
+		return pl_fail(err, PL_ERR_FORMAT, "%s is of before proflite's "
+			       "first release (schema %d, this one knows %d): "
+			       "record it again", s->path, (int)version,
+			       PL_STORE_VERSION);
 	if (app == PL_STORE_APPLICATION_ID && version == PL_STORE_VERSION)
 		return check_tables(s, err);
 	*fresh = !app && !version && !n_tables;

@@ -87,7 +87,7 @@ static int add_funcs(struct import *im)
 		rc = pl_rows_func(&im->rows, &d, &im->funcs[i], im->err);
 		if (!rc && !f->only_calls)
 			rc = pl_rows_figures(&im->rows, im->thread,
-					     im->funcs[i], &f->f, im->err);
+					     im->funcs[i], &f->f, NULL, im->err);
 	}
 	return rc;
 }
@@ -110,7 +110,8 @@ static int add_all(struct import *im, const char *label, const char *argv,
 		const struct pl_edge *e = &im->profile->edges[i];
 
 		rc = pl_rows_edge(&im->rows, im->thread, im->funcs[e->caller],
-				  im->funcs[e->callee], &e->f, im->err);
+				  im->funcs[e->callee], &e->f, NULL,
+				  im->err);
 	}
 	return rc;
 }

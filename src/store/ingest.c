@@ -4,6 +4,7 @@
 #include "store/ingest.h"
 
 #include "core/clock.h"
+#include "core/costs.h"
 #include "core/uuid.h"
 #include "store/command.h"
 
@@ -40,6 +41,7 @@ struct ingest {
 	int64_t run, process;		/* row ids; process 0: a new one */
 	int64_t next_node;
 	int64_t *funcs;			/* dense index -> row id, 0 unknown */
+	bool *is_python;		/* by dense index */
 	struct pl_tree tree;
 	uint64_t n_nodes;
 	uint32_t n_bad;
@@ -356,7 +358,7 @@ static int add_nodes(struct ingest *in, int64_t thread)
  * would go to a page of its own. */
 struct stat_row {
 	int64_t caller, callee;		/* caller 0: a function's own */
-	const struct pl_figures *f;
+	const struct pl_figures *f, *comp;
 };
 
 static int by_key(const void *a, const void *b)
@@ -368,15 +370,21 @@ static int by_key(const void *a, const void *b)
 	return x->callee < y->callee ? -1 : x->callee > y->callee;
 }
 
+/* @comp, or NULL: @agg compensated, and so with the same pairs in the same
+ * order. */
 static int list_stats(struct ingest *in, const struct pl_aggregate *agg,
-		      bool with_edges, struct stat_row *rows, size_t *n)
+		      const struct pl_aggregate *comp, bool with_edges,
+		      struct stat_row *rows, size_t *n)
 {
 	int rc = 0;
 
 	for (uint32_t i = 0; !rc && i < agg->n_funcs; i++) {
 		if (!pl_figures_seen(&agg->funcs[i]))
 			continue;
-		rows[*n] = (struct stat_row){ .f = &agg->funcs[i] };
+		rows[*n] = (struct stat_row){
+			.f = &agg->funcs[i],
+			.comp = comp ? &comp->funcs[i] : NULL,
+		};
 		rc = func_row(in, i, &rows[(*n)++].callee);
 	}
 	for (uint32_t i = 0; !rc && with_edges && i < agg->n_edges; i++) {
@@ -385,6 +393,7 @@ static int list_stats(struct ingest *in, const struct pl_aggregate *agg,
 		if (!pl_figures_seen(&e->f))
 			continue;
 		rows[*n].f = &e->f;
+		rows[*n].comp = comp ? &comp->edges[i].f : NULL;
 		rc = func_row(in, e->caller, &rows[*n].caller);
 		if (!rc)
 			rc = func_row(in, e->callee, &rows[(*n)++].callee);
@@ -393,7 +402,8 @@ static int list_stats(struct ingest *in, const struct pl_aggregate *agg,
 }
 
 static int add_stats(struct ingest *in, int64_t thread,
-		     const struct pl_aggregate *agg, bool with_edges)
+		     const struct pl_aggregate *agg,
+		     const struct pl_aggregate *comp, bool with_edges)
 {
 	size_t n = 0, most = (size_t)agg->n_funcs + agg->n_edges + 1;
 	struct stat_row *rows = malloc(most * sizeof(*rows));
@@ -401,16 +411,17 @@ static int add_stats(struct ingest *in, int64_t thread,
 
 	if (!rows)
 		return pl_fail(in->err, PL_ERR_NOMEM, "no memory");
-	rc = list_stats(in, agg, with_edges, rows, &n);
+	rc = list_stats(in, agg, comp, with_edges, rows, &n);
 	if (!rc)
 		qsort(rows, n, sizeof(*rows), by_key);
 	for (size_t i = 0; !rc && i < n; i++) {
 		const struct stat_row *r = &rows[i];
 
 		rc = r->caller ? pl_rows_edge(&in->rows, thread, r->caller,
-					      r->callee, r->f, in->err) :
+					      r->callee, r->f, r->comp,
+					      in->err) :
 		     pl_rows_figures(&in->rows, thread, r->callee, r->f,
-				     in->err);
+				     r->comp, in->err);
 	}
 	free(rows);
 	return rc;
@@ -462,10 +473,35 @@ static uint64_t count_calls(const struct pl_tree *tree)
 	return n;
 }
 
+static int add_up(struct ingest *in, struct pl_aggregate *agg)
+{
+	int rc = pl_aggregate_init(agg, in->rf->n_func_slots, in->err);
+
+	return rc ? rc : pl_aggregate_add(agg, &in->tree, in->err);
+}
+
+/* The tree is compensated in place: its nodes must have been written. */
+static int add_all_stats(struct ingest *in, int64_t thread,
+			 const struct pl_aggregate *agg, bool with_edges)
+{
+	struct pl_costs costs = pl_costs_of(in->rf);
+	struct pl_aggregate comp = { 0 };
+	int rc = 0;
+
+	if (!pl_costs_known(&costs))
+		return add_stats(in, thread, agg, NULL, with_edges);
+	pl_tree_compensate(&in->tree, &costs, in->is_python);
+	rc = add_up(in, &comp);
+	if (!rc)
+		rc = add_stats(in, thread, agg, &comp, with_edges);
+	pl_aggregate_release(&comp);
+	return rc;
+}
+
 static int add_thread(struct ingest *in, uint32_t recorder)
 {
 	const struct pl_recorder *r = pl_recfile_recorder(in->rf, recorder);
-	struct pl_aggregate agg;
+	struct pl_aggregate agg = { 0 };
 	int64_t id;
 	int rc = pl_tree_load(&in->tree, in->rf, recorder, in->err);
 
@@ -475,17 +511,14 @@ static int add_thread(struct ingest *in, uint32_t recorder)
 	/* A thread that the scope has never been in. */
 	if (r->flags & PL_RECORDER_WITHIN && !count_calls(&in->tree))
 		return 0;
-	rc = pl_aggregate_init(&agg, in->rf->n_func_slots, in->err);
-	if (rc)
-		return rc;
-	rc = pl_aggregate_add(&agg, &in->tree, in->err);
+	rc = add_up(in, &agg);
 	if (!rc)
 		rc = add_thread_row(in, r, count_calls(&in->tree), &id);
 	if (!rc)
 		rc = add_nodes(in, id);
 	if (!rc)
-		rc = add_stats(in, id, &agg,
-			       !(r->flags & PL_RECORDER_NO_SUBCALLS));
+		rc = add_all_stats(in, id, &agg,
+				   !(r->flags & PL_RECORDER_NO_SUBCALLS));
 	pl_aggregate_release(&agg);
 	return rc;
 }
@@ -550,15 +583,30 @@ static int add_damage(struct ingest *in, const char *text)
 	return rc;
 }
 
+static int list_funcs(struct ingest *in)
+{
+	size_t n = (size_t)in->rf->n_func_slots + 1;
+
+	in->funcs = calloc(n, sizeof(*in->funcs));
+	in->is_python = calloc(n, sizeof(*in->is_python));
+	if (!in->funcs || !in->is_python)
+		return PL_ERR_NOMEM;
+	for (uint32_t i = 0; i < in->rf->n_func_slots; i++) {
+		const struct pl_func *f =
+			pl_recfile_func(in->rf, in->rf->func_ids[i]);
+
+		in->is_python[i] = f && f->kind == PL_FUNC_PYTHON;
+	}
+	return 0;
+}
+
 static int write_all(struct ingest *in, struct pl_ingest_result *result)
 {
 	int rc = find_earlier(in, &result->already);
 
 	if (rc || result->already)
 		return rc;
-	in->funcs = calloc((size_t)in->rf->n_func_slots + 1,
-			   sizeof(*in->funcs));
-	if (!in->funcs)
+	if (list_funcs(in))
 		return pl_fail(in->err, PL_ERR_NOMEM, "no memory");
 	rc = pl_rows_init(&in->rows, in->store, in->err);
 	if (!rc)
@@ -608,6 +656,7 @@ int pl_store_ingest(struct pl_store *store, const struct pl_recfile *rf,
 	sqlite3_finalize(in.add_node);
 	pl_tree_release(&in.tree);
 	free(in.funcs);
+	free(in.is_python);
 	result->run_id = in.run;
 	result->process_id = in.process;
 	result->n_nodes = in.n_nodes;

@@ -28,11 +28,13 @@ struct pl_rows_func {
 int pl_rows_func(struct pl_rows *rows, const struct pl_rows_func *f,
 		 int64_t *id, struct pl_error *err);
 
+/* @comp: the same, compensated, of which only times are looked at; or NULL. */
 int pl_rows_figures(struct pl_rows *rows, int64_t thread, int64_t func,
-		    const struct pl_figures *f, struct pl_error *err);
+		    const struct pl_figures *f, const struct pl_figures *comp,
+		    struct pl_error *err);
 int pl_rows_edge(struct pl_rows *rows, int64_t thread, int64_t caller,
 		 int64_t callee, const struct pl_figures *f,
-		 struct pl_error *err);
+		 const struct pl_figures *comp, struct pl_error *err);
 
 /* Row id of the run @uuid (32 digits), made or brought up to date. */
 int pl_rows_run(struct pl_store *store, const char *uuid, const char *label,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <config.h>
 
+#include "core/costs.h"
 #include "store/ingest.h"
 
 #include <stdlib.h>
@@ -83,13 +84,14 @@ static bool read_thread(sqlite3_stmt *stmt, struct pl_thread *t)
 		     (uint32_t)(last - first + 1) : 0;
 	t->n_calls = (uint64_t)sqlite3_column_int64(stmt, 9);
 	t->scope = NULL;
-	return pl_db_text_dup(stmt, 10, &t->name) &&
-	       pl_db_text_dup(stmt, 11, &t->scope);
+	t->has_costs = sqlite3_column_int(stmt, 10);
+	return pl_db_text_dup(stmt, 11, &t->name) &&
+	       pl_db_text_dup(stmt, 12, &t->scope);
 }
 
 static const char threads_sql[] =
 	"SELECT t.id, p.id, pid, tid, counted, folded, duration_ns, "
-	"first_node, last_node, n_calls, name, scope "
+	"first_node, last_node, n_calls, cost_py_in_ns IS NOT NULL, name, scope "
 	"FROM processes p JOIN threads t ON t.process_id = p.id "
 	"WHERE run_id = ?1 AND (?2 = 0 OR p.id = ?2) "
 	"AND (?3 = 0 OR t.id = ?3) ORDER BY t.id";
@@ -367,20 +369,26 @@ static void merge_edges(struct pl_profile *p)
 	p->n_edges = n;
 }
 
+#define RAW_TIMES "self_ns, cum_ns"
+#define COMP_TIMES "ifnull(comp_self_ns, self_ns), ifnull(comp_cum_ns, cum_ns)"
+#define FIGURES(times) "SELECT function_id, calls, resumes, primitive, " times \
+	", min_ns, max_ns FROM function_stats WHERE thread_id = ?"
+#define EDGES(times) "SELECT caller_id, callee_id, calls, resumes, " \
+	"primitive, " times ", min_ns, max_ns FROM call_stats " \
+	"WHERE thread_id = ?"
+
 static int add_threads(struct loader *l, const struct pl_thread *threads,
 		       size_t n, bool all, bool with_edges)
 {
+	bool comp = l->out->compensated;
 	sqlite3_stmt *figures = NULL, *edges = NULL;
-	int rc = pl_db_prepare(l->store, &figures, "SELECT function_id, calls, "
-			       "resumes, primitive, self_ns, cum_ns, min_ns, "
-			       "max_ns FROM function_stats WHERE thread_id = ?",
+	int rc = pl_db_prepare(l->store, &figures,
+			       comp ? FIGURES(COMP_TIMES) : FIGURES(RAW_TIMES),
 			       l->err);
 
 	if (!rc && with_edges)
-		rc = pl_db_prepare(l->store, &edges, "SELECT caller_id, "
-				   "callee_id, calls, resumes, primitive, "
-				   "self_ns, cum_ns, min_ns, max_ns "
-				   "FROM call_stats WHERE thread_id = ?",
+		rc = pl_db_prepare(l->store, &edges,
+				   comp ? EDGES(COMP_TIMES) : EDGES(RAW_TIMES),
 				   l->err);
 	for (size_t i = 0; !rc && i < n; i++) {
 		if (!threads[i].counted && !all)
@@ -497,6 +505,7 @@ static int load(struct loader *l, const struct pl_select *sel, bool with_edges)
 	size_t n = 0;
 	int rc = resolve(l->store, sel, &all, l->err);
 
+	l->out->compensated = sel->compensated;
 	if (!rc)
 		rc = one_value(l->store, "SELECT started_ns FROM runs "
 			       "WHERE id = ?", all.run_id,
@@ -679,6 +688,41 @@ static int read_tree(const struct tree_reader *r)
 		       (unsigned long long)r->first + r->tree->n);
 }
 
+static int compensate(const struct tree_reader *r, int64_t thread)
+{
+	static const char sql[] = "SELECT cost_py_in_ns, cost_py_out_ns, "
+		"cost_c_in_ns, cost_c_out_ns FROM threads t "
+		"JOIN processes p ON p.id = t.process_id WHERE t.id = ?";
+	const struct pl_profile *p = r->profile;
+	struct pl_costs costs = { 0 };
+	sqlite3_stmt *stmt;
+	bool *is_python;
+	int rc = pl_db_prepare(r->store, &stmt, sql, r->err);
+
+	if (rc)
+		return rc;
+	pl_db_bind(stmt, "i", thread);
+	rc = pl_db_row(r->store, stmt, r->err);
+	if (rc > 0)
+		costs = (struct pl_costs){
+			sqlite3_column_double(stmt, 0),
+			sqlite3_column_double(stmt, 1),
+			sqlite3_column_double(stmt, 2),
+			sqlite3_column_double(stmt, 3),
+		};
+	sqlite3_finalize(stmt);
+	if (rc < 0 || !pl_costs_known(&costs))
+		return rc < 0 ? rc : 0;
+	is_python = malloc(((size_t)p->n_funcs + 1) * sizeof(*is_python));
+	if (!is_python)
+		return pl_fail(r->err, PL_ERR_NOMEM, "no memory");
+	for (uint32_t i = 0; i < p->n_funcs; i++)
+		is_python[i] = p->funcs[i].kind == PL_FUNC_PYTHON;
+	pl_tree_compensate(r->tree, &costs, is_python);
+	free(is_python);
+	return 0;
+}
+
 int pl_store_load_tree(struct pl_store *s, const struct pl_thread *thread,
 		       const struct pl_profile *profile, struct pl_tree *tree,
 		       struct pl_error *err)
@@ -708,6 +752,8 @@ int pl_store_load_tree(struct pl_store *s, const struct pl_thread *thread,
 		   (int64_t)((uint64_t)r.first + r.n - 1));
 	rc = read_tree(&r);
 	sqlite3_finalize(r.stmt);
+	if (!rc && profile->compensated)
+		rc = compensate(&r, thread->id);
 	if (rc)
 		tree->n = 0;
 	return rc;

@@ -79,13 +79,14 @@ static const char add_nodes_sql[] =
 
 static const char add_figures_sql[] =
 	"INSERT INTO main.function_stats SELECT ?1, f.here, calls, resumes, "
-	"primitive, self_ns, cum_ns, min_ns, max_ns "
+	"primitive, self_ns, cum_ns, min_ns, max_ns, comp_self_ns, comp_cum_ns "
 	"FROM source.function_stats s JOIN merged_functions f "
 	"ON f.id = s.function_id WHERE thread_id = ?2";
 
 static const char add_edges_sql[] =
 	"INSERT INTO main.call_stats SELECT ?1, f.here, g.here, calls, "
-	"resumes, primitive, self_ns, cum_ns, min_ns, max_ns "
+	"resumes, primitive, self_ns, cum_ns, min_ns, max_ns, comp_self_ns, "
+	"comp_cum_ns "
 	"FROM source.call_stats s JOIN merged_functions f "
 	"ON f.id = s.caller_id JOIN merged_functions g ON g.id = s.callee_id "
 	"WHERE thread_id = ?2";

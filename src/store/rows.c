@@ -32,6 +32,8 @@ enum pl_func_kind pl_kind_parse(const char *name)
 	"primitive = primitive + excluded.primitive, " \
 	"self_ns = self_ns + excluded.self_ns, " \
 	"cum_ns = cum_ns + excluded.cum_ns, " \
+	"comp_self_ns = comp_self_ns + excluded.comp_self_ns, " \
+	"comp_cum_ns = comp_cum_ns + excluded.comp_cum_ns, " \
 	"min_ns = min(ifnull(min_ns, excluded.min_ns), " \
 	"ifnull(excluded.min_ns, min_ns)), " \
 	"max_ns = max(ifnull(max_ns, excluded.max_ns), " \
@@ -49,9 +51,9 @@ int pl_rows_init(struct pl_rows *rows, struct pl_store *store,
 		{ &rows->add_func, "INSERT INTO functions (filename, line, "
 		  "name, kind, qualname, module) VALUES (?, ?, ?, ?, ?, ?)" },
 		{ &rows->add_figures, "INSERT INTO function_stats VALUES "
-		  "(?, ?, ?, ?, ?, ?, ?, ?, ?)" ADD_UP },
+		  "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" ADD_UP },
 		{ &rows->add_edge, "INSERT INTO call_stats VALUES "
-		  "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" ADD_UP },
+		  "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" ADD_UP },
 	};
 
 	memset(rows, 0, sizeof(*rows));
@@ -97,7 +99,8 @@ int pl_rows_func(struct pl_rows *rows, const struct pl_rows_func *f,
 }
 
 static int run_figures(struct pl_rows *rows, sqlite3_stmt *stmt, int at,
-		       const struct pl_figures *f, struct pl_error *err)
+		       const struct pl_figures *f,
+		       const struct pl_figures *comp, struct pl_error *err)
 {
 	sqlite3_bind_int64(stmt, at, pl_db_integer(f->calls));
 	sqlite3_bind_int64(stmt, at + 1, pl_db_integer(f->resumes));
@@ -111,22 +114,30 @@ static int run_figures(struct pl_rows *rows, sqlite3_stmt *stmt, int at,
 		sqlite3_bind_int64(stmt, at + 5, f->min_ns);
 		sqlite3_bind_int64(stmt, at + 6, f->max_ns);
 	}
+	if (comp) {
+		sqlite3_bind_int64(stmt, at + 7, comp->self_ns);
+		sqlite3_bind_int64(stmt, at + 8, comp->cum_ns);
+	} else {
+		sqlite3_bind_null(stmt, at + 7);
+		sqlite3_bind_null(stmt, at + 8);
+	}
 	return pl_db_run(rows->store, stmt, err);
 }
 
 int pl_rows_figures(struct pl_rows *rows, int64_t thread, int64_t func,
-		    const struct pl_figures *f, struct pl_error *err)
+		    const struct pl_figures *f, const struct pl_figures *comp,
+		    struct pl_error *err)
 {
 	pl_db_bind(rows->add_figures, "ii", thread, func);
-	return run_figures(rows, rows->add_figures, 3, f, err);
+	return run_figures(rows, rows->add_figures, 3, f, comp, err);
 }
 
 int pl_rows_edge(struct pl_rows *rows, int64_t thread, int64_t caller,
 		 int64_t callee, const struct pl_figures *f,
-		 struct pl_error *err)
+		 const struct pl_figures *comp, struct pl_error *err)
 {
 	pl_db_bind(rows->add_edge, "iii", thread, caller, callee);
-	return run_figures(rows, rows->add_edge, 4, f, err);
+	return run_figures(rows, rows->add_edge, 4, f, comp, err);
 }
 
 int pl_rows_run(struct pl_store *store, const char *uuid, const char *label,

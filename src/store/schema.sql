@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- The database of proflite, schema version 1.
+-- The database of proflite, schema version 2.
 --
 --	runs ──< processes ──< threads ──< nodes
 --	                          │          │
@@ -11,9 +11,10 @@
 -- one calling-context tree.  function_stats and call_stats are that tree added
 -- up, once, when it is written, so that a report never walks the nodes.
 --
--- All times are raw: what the profiler itself cost is still in them, and the
--- cost of an event is in `processes`, for who wants to subtract it.  Columns
--- ending in _ns are nanoseconds.  An instant counts from 1970-01-01 00:00 UTC:
+-- Times are raw: what the profiler itself cost is still in them.  The cost of a
+-- call's events is in `processes`; columns whose name begins with comp_ are
+-- compensated, that is without it.  Columns ending in _ns are nanoseconds.  An
+-- instant counts from 1970-01-01 00:00 UTC:
 -- datetime(started_ns / 1000000000, 'unixepoch').
 --
 -- Text is UTF-8 in which lone surrogates are passed as they are: what Python
@@ -208,6 +209,9 @@ CREATE TABLE function_stats (
 	-- As in nodes.
 	min_ns INTEGER,
 	max_ns INTEGER,
+	-- self_ns and cum_ns, compensated.  NULL: the cost is not known.
+	comp_self_ns INTEGER,
+	comp_cum_ns INTEGER,
 	PRIMARY KEY (thread_id, function_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -225,10 +229,13 @@ CREATE TABLE call_stats (
 	cum_ns INTEGER NOT NULL,
 	min_ns INTEGER,
 	max_ns INTEGER,
+	comp_self_ns INTEGER,
+	comp_cum_ns INTEGER,
 	PRIMARY KEY (thread_id, caller_id, callee_id)
 ) STRICT, WITHOUT ROWID;
 
--- What pstats shows, one row a function and run, times in seconds:
+-- What pstats shows, one row a function and run, times in seconds; those that
+-- begin with comp_ are compensated where the cost is known, else raw:
 -- select * from pstats where run_id = 1 order by tottime desc limit 10
 CREATE VIEW pstats AS
 SELECT p.run_id AS run_id,
@@ -238,7 +245,9 @@ SELECT p.run_id AS run_id,
 	sum(s.cum_ns) / 1e9 AS cumtime,
 	f.filename AS filename,
 	f.line AS line,
-	f.name AS function
+	f.name AS function,
+	sum(ifnull(s.comp_self_ns, s.self_ns)) / 1e9 AS comp_tottime,
+	sum(ifnull(s.comp_cum_ns, s.cum_ns)) / 1e9 AS comp_cumtime
 FROM function_stats s
 JOIN threads t ON t.id = s.thread_id AND t.counted
 JOIN processes p ON p.id = t.process_id
@@ -259,7 +268,9 @@ SELECT p.run_id AS run_id,
 	sum(s.calls + s.resumes) AS ncalls,
 	sum(s.primitive) AS primcalls,
 	sum(s.self_ns) / 1e9 AS tottime,
-	sum(s.cum_ns) / 1e9 AS cumtime
+	sum(s.cum_ns) / 1e9 AS cumtime,
+	sum(ifnull(s.comp_self_ns, s.self_ns)) / 1e9 AS comp_tottime,
+	sum(ifnull(s.comp_cum_ns, s.cum_ns)) / 1e9 AS comp_cumtime
 FROM call_stats s
 JOIN threads t ON t.id = s.thread_id AND t.counted
 JOIN processes p ON p.id = t.process_id
@@ -277,7 +288,7 @@ SELECT run_id,
 	filename AS callee_filename,
 	line AS callee_line,
 	function AS callee_function,
-	ncalls, primcalls, tottime, cumtime
+	ncalls, primcalls, tottime, cumtime, comp_tottime, comp_cumtime
 FROM callers;
 
 -- A readable path for every node: main > load > parse.  The path is put
@@ -309,4 +320,4 @@ JOIN threads t ON t.id = n.thread_id
 JOIN processes p ON p.id = t.process_id;
 
 PRAGMA application_id = 1347176020; -- 'PLFT'
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;

@@ -114,6 +114,8 @@ struct pl_select {
 	int64_t run_id;			/* 0 = the latest */
 	int64_t process_id;		/* 0 = all of the run */
 	int64_t thread_id;		/* row id, 0 = all */
+	bool compensated;		/* times without the profiler's cost,
+					   where that is known */
 };
 
 /* A function of a loaded profile.  Text is owned by the profile. */
@@ -140,6 +142,7 @@ struct pl_profile {
 	int64_t run_id;
 	int64_t started_ns;		/* CLOCK_REALTIME of the run's start */
 	bool folded;			/* cumtime of some rows is inexact */
+	bool compensated;		/* times are, as was asked for */
 	void *text;			/* private: arena of the strings */
 };
 
@@ -165,6 +168,7 @@ struct pl_thread {
 	char *name, *scope;		/* or NULL */
 	bool counted;			/* part of the run's sums */
 	bool folded;
+	bool has_costs;			/* of its events: it can be compensated */
 	uint32_t n_nodes;		/* 0: imported */
 	int64_t duration_ns;
 	uint64_t n_calls;

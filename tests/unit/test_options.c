@@ -67,7 +67,7 @@ static const struct {
 	const char *text, *sentence;
 } bad[] = {
 	{ "clok=cpu", "no option \"clok\": want one of out, clock, builtins, "
-		      "all_calls, label, max_nodes, start, ingest, "
+		      "all_calls, label, max_nodes, calibrate, start, ingest, "
 		      "collected, run, "
 		      "parent" },
 	{ "clock=sun", "clock=sun: want wall, cpu or step" },

@@ -789,13 +789,16 @@ START_TEST(what_is_not_ours_is_refused_and_left_alone)
 }
 END_TEST
 
-START_TEST(newer_schema_is_refused_by_number)
+START_TEST(other_schemas_are_refused_by_number)
 {
 	open_db(PL_STORE_WRITE);
 	close_db();
-	change("PRAGMA user_version = 2");
-	refuse(PL_STORE_READ, PL_ERR_FORMAT, "newer proflite (schema 2");
+	change("PRAGMA user_version = 3");
+	refuse(PL_STORE_READ, PL_ERR_FORMAT, "newer proflite (schema 3");
 	refuse(PL_STORE_WRITE, PL_ERR_FORMAT, "newer");
+	change("PRAGMA user_version = 1");
+	refuse(PL_STORE_READ, PL_ERR_FORMAT, "first release (schema 1");
+	refuse(PL_STORE_WRITE, PL_ERR_FORMAT, "record it again");
 }
 END_TEST
 
@@ -813,7 +816,7 @@ START_TEST(new_database_is_private_and_leaves_no_other_files)
 	sprintf(journal, "%s-wal", db);
 	ck_assert(!exists(journal));
 	ck_assert_str_eq(query("PRAGMA application_id"), "1347176020");
-	ck_assert_str_eq(query("PRAGMA user_version"), "1");
+	ck_assert_str_eq(query("PRAGMA user_version"), "2");
 	/* again, and over an empty file */
 	open_db(PL_STORE_WRITE);
 	close_db();
@@ -1292,7 +1295,7 @@ Suite *suite_store(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, what_is_not_ours_is_refused_and_left_alone);
-	tcase_add_test(tc, newer_schema_is_refused_by_number);
+	tcase_add_test(tc, other_schemas_are_refused_by_number);
 	tcase_add_test(tc, new_database_is_private_and_leaves_no_other_files);
 	tcase_add_test(tc, names_that_sqlite_reads_otherwise_are_files);
 	tcase_add_test(tc, folder_that_is_absent_is_named);

@@ -9,6 +9,7 @@
 
 #include "suites.h"
 
+#include "core/costs.h"
 #include "script.h"
 
 #include <stdio.h>
@@ -470,6 +471,82 @@ START_TEST(two_trees_add_up)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- costs -- */
+
+/* Nanoseconds that are long beside a cost, where the step clock's are not. */
+static void stretch(int64_t by)
+{
+	for (uint32_t i = 0; i < tree.n; i++) {
+		tree.nodes[i].self_ns *= by;
+		tree.nodes[i].total_ns *= by;
+	}
+}
+
+static const struct {
+	const char *script;
+	struct pl_costs costs;
+	const char *tree;
+} compensations[] = {
+	/* c is a C function, all others are Python's */
+	{ "a(b() b() c())", { 10, 5, 30, 20 },
+	  "705-95{a:1/610-360{b:2/180-180 c:1/70-70}}" },
+	/* a resume is a pair of events like a call */
+	{ "g() *g() *g()", { 10, 5, 0, 0 }, "555-285{g:1+2/270-270}" },
+	/* recursion */
+	{ "a(a(a()))", { 10, 20, 0, 0 },
+	  "510-80{a:1/430-170{a:1/260-170{a:1/90-90}}}" },
+	/* what would be below nothing is nothing, and so is its total */
+	{ "a(c() b())", { 0, 0, 150, 0 },
+	  "500-100{a:1/400-300{c:1/0-0 b:1/100-100}}" },
+	{ "a(c())", { 0, 0, 0, 1e30 }, "200-100{a:1/100-0{c:1/100-100}}" },
+};
+
+START_TEST(costs_are_taken_out)
+{
+	bool is_python[26];
+
+	script_play(&s, compensations[_i].script);
+	loaded();
+	stretch(100);
+	for (int i = 0; i < 26; i++)
+		is_python[i] = (uint32_t)i < s.rf.n_func_slots &&
+			       letter((uint32_t)i) != 'c';
+	pl_tree_compensate(&tree, &compensations[_i].costs, is_python);
+	ck_assert_str_eq(script_tree(script_read(&s), &tree),
+			 compensations[_i].tree);
+}
+END_TEST
+
+/* By function it does not matter that paths are folded. */
+START_TEST(costs_are_taken_out_of_folded_paths)
+{
+	static const struct pl_costs costs = { 3, 5, 3, 5 };
+	static const bool is_python[26];
+	struct pl_aggregate raw, comp;
+	int64_t made[26] = { 0 };
+
+	s.session.rec.header->max_nodes = 6;
+	play_both((unsigned)_i, 2000);
+	add_up(&raw);
+	ck_assert(s.session.rec.header->flags & PL_REC_F_FOLDED);
+	for (uint32_t i = 0; i < raw.n_edges; i++)
+		made[raw.edges[i].caller] += (int64_t)(raw.edges[i].f.calls +
+						       raw.edges[i].f.resumes);
+	stretch(100000);
+	pl_tree_compensate(&tree, &costs, is_python);
+	ck_assert_int_eq(pl_aggregate_init(&comp, raw.n_funcs, &err), 0);
+	ck_assert_int_eq(pl_aggregate_add(&comp, &tree, &err), 0);
+	for (uint32_t i = 0; i < raw.n_funcs; i++)
+		if (raw.funcs[i].calls || raw.funcs[i].resumes)
+			ck_assert_int_eq(comp.funcs[i].self_ns,
+				 raw.funcs[i].self_ns * 100000 - made[i] * 5 -
+				 (int64_t)(raw.funcs[i].calls +
+					   raw.funcs[i].resumes) * 3);
+	pl_aggregate_release(&raw);
+	pl_aggregate_release(&comp);
+}
+END_TEST
+
 Suite *suite_tree(void)
 {
 	Suite *suite = suite_create("tree");
@@ -504,6 +581,13 @@ Suite *suite_tree(void)
 	tcase_add_loop_test(tc, sums_are_those_of_cprofile, 0, 50);
 	tcase_add_loop_test(tc, folded_calls_and_self_times_are_exact, 0, 50);
 	tcase_add_test(tc, two_trees_add_up);
+	suite_add_tcase(suite, tc);
+
+	tc = tcase_create("costs");
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, costs_are_taken_out, 0,
+			    sizeof(compensations) / sizeof(*compensations));
+	tcase_add_loop_test(tc, costs_are_taken_out_of_folded_paths, 0, 50);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

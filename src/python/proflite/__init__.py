@@ -58,7 +58,7 @@ def _text(value):
 
 
 def start(out=None, *, clock=None, builtins=None, all_calls=None, label=None,
-          max_nodes=None):
+          max_nodes=None, calibrate=None):
     """Record every call of this process, in every thread, from here on.
 
     out: the database, "proflite.db" unless told; written when the process
@@ -71,6 +71,8 @@ def start(out=None, *, clock=None, builtins=None, all_calls=None, label=None,
     all_calls: record classes, slot wrappers and other callables too.
     label: the name of the run.
     max_nodes: cap on distinct call paths; 0 for none.
+    calibrate: measure first what a recorded call costs, in about 4 ms (True
+        unless told).
 
     What is not given is what PROFLITE_OPTIONS says, where the process is
     preloaded.  While recording, this does nothing; after stop() it goes on
@@ -79,6 +81,7 @@ def start(out=None, *, clock=None, builtins=None, all_calls=None, label=None,
     given = {
         b"out": out, b"clock": clock, b"builtins": builtins,
         b"all_calls": all_calls, b"label": label, b"max_nodes": max_nodes,
+        b"calibrate": calibrate,
     }
     import proflite._proflite as engine
 

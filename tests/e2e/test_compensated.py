@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: MIT
+"""What the profiler costs is measured in the process, stored with the run, and
+taken out of the times of whoever asks for that."""
+
+import json
+
+from harness import Case, since, until
+
+COSTS = ("cost_py_in_ns", "cost_py_out_ns", "cost_c_in_ns", "cost_c_out_ns")
+
+APP = """
+    def leaf():
+        pass
+
+    def python(n):
+        for i in range(n):
+            leaf()
+
+    def c(n):
+        for i in range(n):
+            abs(i)
+
+    python(20000)
+    c(20000)
+    """
+
+
+class Compensated(Case):
+    def costs(self, where="true"):
+        return self.rows("select %s from processes where %s"
+                         % (", ".join(COSTS), where))
+
+    def is_measured(self):
+        """Of every process, and of none in part."""
+        found = {all(c is not None for c in row) for row in self.costs()}
+        self.assertEqual(len(found), 1, found)
+        return found.pop()
+
+    def table(self, *args):
+        """The report's rows by function: ncalls, tottime and cumtime."""
+        done = self.tool("report", "-o", "json", "-n", "0", *args, self.db)
+        return {r["function"]: (r["ncalls"], r["self_ns"] * 1e-9,
+                                r["total_ns"] * 1e-9)
+                for r in json.loads(done.stdout)}, done.stderr
+
+    def test_measured_and_taken_out(self):
+        self.record([self.script(APP)])
+        (py_in, py_out, c_in, c_out), = self.costs()
+        self.assertGreater(py_in + py_out, 1)
+        self.assertGreater(c_in + c_out, 1)
+        self.assertLess(py_in + py_out, 100000)
+        raw, complaint = self.table()
+        self.assertEqual((raw, complaint), self.table("--raw"))
+        less, complaint = self.table("--compensated")
+        self.assertEqual(complaint, "")
+        for name, (ncalls, tottime, cumtime) in raw.items():
+            self.assertEqual(less[name][0], ncalls)
+            self.assertLessEqual(less[name][1], tottime)
+            self.assertLessEqual(less[name][2], cumtime)
+        # Of what is in a caller, its callees' share is out; and of both.
+        entries = raw["leaf"][0]
+        self.assertEqual(entries, 20000)
+        self.assertAlmostEqual(
+            less["leaf"][1],
+            max(0, raw["leaf"][1] - entries * py_in * 1e-9), 6)
+        self.assertAlmostEqual(
+            less["python"][1],
+            max(0, raw["python"][1] - (entries * py_out + py_in) * 1e-9), 4)
+        self.assertAlmostEqual(
+            less["python"][2], less["python"][1] + less["leaf"][1], 5)
+
+    def test_views_and_trees_say_the_same(self):
+        self.record([self.script(APP)])
+        less, _ = self.table("--compensated")
+        for name, tottime, cumtime in self.rows(
+                "select function, comp_tottime, comp_cumtime from pstats "
+                "where function in ('leaf', 'python', 'c')"):
+            self.assertAlmostEqual(less[name][1], tottime, 6)
+            self.assertAlmostEqual(less[name][2], cumtime, 6)
+        callees = dict(self.rows("select callee_function, comp_tottime "
+                                 "from callees where function = 'python'"))
+        self.assertAlmostEqual(callees["leaf"], less["leaf"][1], 6)
+        for flag, times in ("--raw", self.table()[0]), ("--compensated", less):
+            done = self.tool("tree", "-o", "json", "--min-percent", "0", "-n",
+                             "0", flag, self.db)
+            of = {r["function"]: r for r in json.loads(done.stdout)}
+            self.assertAlmostEqual(of["python"]["self_ns"] * 1e-9,
+                                   times["python"][1], 6)
+            self.assertAlmostEqual(of["python"]["total_ns"] * 1e-9,
+                                   times["python"][2], 6)
+
+    def test_without_c_functions_they_cost_less(self):
+        self.record([self.script(APP)], flags=["--no-builtins"])
+        (py_in, py_out, c_in, c_out), = self.costs()
+        self.assertGreater(py_in + py_out, 0)
+        self.assertNotIn("{built-in method builtins.abs}", self.table()[0])
+
+    def test_cpu_clock(self):
+        self.record([self.script(APP)], flags=["--clock", "cpu"])
+        self.assertTrue(self.is_measured())
+
+    def test_not_measured(self):
+        """On request, and where a clock does not tell."""
+        for options in "calibrate=no", "clock=step":
+            self.preload([self.script(APP)], options=options)
+        self.assertFalse(self.is_measured())
+        raw, _ = self.table()
+        less, complaint = self.table("--compensated")
+        self.assertEqual(raw, less)
+        self.assertRegex(complaint, "note: the times of all threads of run 2 "
+                                    "are raw: what a call costs was not "
+                                    "measured there")
+
+    def test_whoever_watches_sees_nothing_of_it(self):
+        """A trace function of the program's, a profile of cProfile's: neither
+        is called by what is measured, and so nothing is."""
+        self.python(["-c", """if True:
+            import cProfile, sys, proflite
+            seen = []
+            sys.settrace(lambda frame, *a: seen.append(frame.f_code))
+            proflite.start(%r, label="settrace")
+            sys.settrace(None)
+            proflite.stop()
+            assert not any("<proflite>" in c.co_filename for c in seen), seen
+            """ % str(self.db)])
+        self.assertFalse(self.is_measured())
+
+    @since(3, 12)
+    def test_tools_see_nothing_of_it(self):
+        self.python(["-c", """if True:
+            import sys, proflite
+            seen = []
+            m = sys.monitoring
+            m.use_tool_id(1, "coverage")
+            m.register_callback(1, m.events.PY_START,
+                                lambda code, at: seen.append(code))
+            m.set_events(1, m.events.PY_START)
+            proflite.start(%r)
+            proflite.stop()
+            m.set_events(1, 0)
+            assert not any("<proflite>" in c.co_filename for c in seen), seen
+            """ % str(self.db)])
+        self.assertFalse(self.is_measured())
+
+    def test_audit_hooks_see_that_it_is_compiled(self):
+        """And no more: it is not imported from anywhere, and not exec'ed."""
+        self.python(["-c", """if True:
+            import sys, proflite
+            seen = []
+            sys.addaudithook(lambda event, args: "<proflite>" in args and
+                             seen.append(event))
+            proflite.start(%r)
+            proflite.stop()
+            assert seen == ["compile"], seen
+            """ % str(self.db)])
+        self.assertTrue(self.is_measured())
+
+    def test_a_forked_child_has_its_parents(self):
+        self.record([self.script("""
+            import os
+
+            def leaf():
+                pass
+
+            pid = os.fork()
+            leaf()
+            if not pid:
+                os._exit(0)
+            assert os.waitpid(pid, 0)[1] == 0
+            """)])
+        parent, child = self.costs()
+        for a, b in zip(parent, child):
+            self.assertAlmostEqual(a / b, 1, 2)     # ticks are the same
+
+    def test_nothing_of_it_is_in_the_profile(self):
+        self.record([self.script(APP)])
+        self.assertEqual(self.rows("select * from functions where "
+                                   "filename = '<proflite>'"), [])
+
+    def test_a_profile_that_is_saved(self):
+        self.python(["-c", """if True:
+            import proflite
+            def leaf(): pass
+            with proflite.Profile() as p:
+                for i in range(1000): leaf()
+            p.save(%r)
+            """ % str(self.db)])
+        self.assertTrue(self.is_measured())
+
+    # Later ones lose such an exception now and then while sys.monitoring is
+    # in use, whoever uses it: doc/robustness.md.
+    @until(3, 12)
+    def test_signal_meanwhile(self):
+        """What a signal's handler raises in those milliseconds is raised."""
+        self.python(["-c", """if True:
+            import os, proflite, signal, time
+            class Stop(Exception): pass
+            def stop(*args): raise Stop
+            signal.signal(signal.SIGALRM, stop)
+
+            def is_stopped(after):
+                end = time.monotonic() + 60
+                try:
+                    signal.setitimer(signal.ITIMER_REAL, after)
+                    proflite.start(%r)
+                    while time.monotonic() < end:
+                        pass
+                except Stop:
+                    return True
+
+            for i in range(40):
+                pid = os.fork()
+                if not pid:
+                    os._exit(not is_stopped(1e-4 + i * 1e-4))
+                assert os.waitpid(pid, 0)[1] == 0, i
+            """ % str(self.db)])

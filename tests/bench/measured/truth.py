@@ -39,11 +39,15 @@ def of_cprofile(tool):
     return rows
 
 
-def of_proflite(tool):
+def of_proflite(tool, prefix=""):
     db = sqlite3.connect(tool.finish()[0])
     return {name: row for name, *row in db.execute(
-        "select function, sum(ncalls), sum(tottime), sum(cumtime) from pstats "
-        "group by 1")}
+        "select function, sum(ncalls), sum(%stottime), sum(%scumtime) "
+        "from pstats group by 1" % (prefix, prefix))}
+
+
+def compensated(tool):
+    return of_proflite(tool, "comp_")
 
 
 def of_yappi(tool):
@@ -69,12 +73,13 @@ def of_viztracer(tool):
 
 
 READERS = {"cProfile": of_cprofile, "proflite": of_proflite,
-           "yappi": of_yappi, "viztracer": of_viztracer}
+           "compensated": compensated, "yappi": of_yappi, "viztracer": of_viztracer}
 
 
 def profiled(run):
     """What the tool says of run(), and how long that took."""
-    tool = tools.TOOLS[spec["tool"]](spec["folder"], {})
+    name = spec["tool"].replace("compensated", "proflite")
+    tool = tools.TOOLS[name](spec["folder"], {})
     tool.start()
     t0 = perf_counter()
     run()

@@ -21,6 +21,7 @@ dist_man_MANS += \
 	%reldir%/proflite-callers.1 \
 	%reldir%/proflite-diff.1 \
 	%reldir%/proflite-export.1 \
+	%reldir%/proflite-format.5 \
 	%reldir%/proflite-import.1 \
 	%reldir%/proflite-live.1 \
 	%reldir%/proflite-merge.1 \

@@ -16,7 +16,9 @@ class Installed(Case):
                      "lib/proflite/python/proflite/_proflite.so",
                      "lib/proflite/python/proflite/_store.so",
                      "share/man/man1/proflite.1",
-                     "share/man/man1/proflite-record.1"):
+                     "share/man/man1/proflite-record.1",
+                     "share/man/man3/proflite.3",
+                     "share/man/man5/proflite-format.5"):
             self.assertTrue((STAGE / part).exists(), part)
 
     @once

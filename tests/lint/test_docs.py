@@ -79,3 +79,39 @@ class Manual(unittest.TestCase):
         done = subprocess.run([sys.executable, str(SOURCE / "scripts/schema-doc"),
                                "--check"], stderr=subprocess.PIPE, text=True)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+
+class Formats(unittest.TestCase):
+    """proflite-format(5) and the sources."""
+
+    def setUp(self):
+        self.page = (SOURCE / "doc/proflite-format.5").read_text(encoding="utf-8")
+        self.header = (SOURCE / "src/core/format.h").read_text(encoding="utf-8")
+        self.schema = (SOURCE / "src/store/schema.sql").read_text(encoding="utf-8")
+
+    def subsection(self, name):
+        return re.search(r"(?ms)^\.SS %s\n(.*?)^\.S[SH] " % name,
+                         self.page).group(1)
+
+    def test_names_every_table_and_view(self):
+        for kind in "Table", "View":
+            self.assertEqual(
+                re.findall(r"(?m)^\.TP\n\.B (\w+)$", self.subsection(kind + "s")),
+                re.findall(r"(?m)^CREATE %s (\w+)" % kind.upper(), self.schema))
+
+    def test_names_every_struct_and_enum(self):
+        self.assertEqual(
+            sorted(set(re.findall(r"\b((?:struct|enum) pl_\w+)", self.page))),
+            sorted(re.findall(r"(?m)^((?:struct|enum) pl_\w+) \{", self.header)))
+
+    def test_has_the_numbers_of_the_sources(self):
+        page = " ".join(self.page.split())
+        for pragma, text in [("application_id", '"PRAGMA %s" is %s,'),
+                             ("user_version", '"PRAGMA %s" is the version of '
+                              "the schema, which is %s.")]:
+            number = re.search(r"(?m)^PRAGMA %s = (\d+);" % pragma,
+                               self.schema).group(1)
+            self.assertIn(text % (pragma, number), page)
+        number = re.search(r"(?m)^#define PL_REC_VERSION (\d+)$",
+                           self.header).group(1)
+        self.assertIn(".I version is %s, and" % number, page)

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: MIT
+"""The sections EXAMPLES of the manual pages: what stands there is run, by a
+shell or by Python, and answers."""
+
+import os
+import re
+import shutil
+
+import consumers
+from harness import SOURCE, STAGE, Case, once
+
+PROGRAM = """
+    import json, re
+
+    def table(text):
+        return json.loads(json.dumps(re.compile(text).findall("abc")))
+
+    table("b")
+    """
+
+# The first words of a line that is run elsewhere, and where.
+ELSEWHERE = {"snakeviz": "test_viewers.py"}
+
+
+def pages():
+    """{name: [example]} of every page that has the section."""
+    found = {}
+    for path in sorted((SOURCE / "doc").glob("*.[1-8]")):
+        section = re.search(r"(?ms)^\.SH EXAMPLES\n(.*?)^\.SH ",
+                            path.read_text(encoding="utf-8"))
+        if section:
+            found[path.name] = [
+                re.sub(r"\\(.)", lambda m: {"e": "\\", "-": "-"}[m[1]], text)
+                for text in re.findall(r"(?ms)^\.nf\n(.*?)^\.fi$", section[1])]
+    return found
+
+
+class Examples(Case):
+    def setUp(self):
+        """A folder with what the examples name, on whose PATH proflite and
+        python3 are those under test."""
+        self.script(PROGRAM)
+        self.script("check:\n\tpython3 app.py\n", "Makefile")
+        (self.tmp / "bin").mkdir()
+        (self.tmp / "bin/python3").symlink_to(self.py.path)
+        self.path = ":".join(["%s/bin" % self.tmp, "%s/bin" % STAGE,
+                              self.environment()["PATH"]])
+
+    def shell(self, text, **kwargs):
+        done = self.command(["sh", "-e", "-c", text],
+                            env={"PATH": self.path}, **kwargs)
+        return done.stdout
+
+    def need_make(self):
+        if not shutil.which("make"):
+            self.skipTest("no make")
+
+    def run_all(self, page, says):
+        """Every example of @page; what it prints is found by the expressions
+        of @says, one for each, of which "" is nothing at all."""
+        examples = pages()[page]
+        self.assertEqual(len(examples), len(says), "one for each example")
+        for text, pattern in zip(examples, says):
+            lines = [line for line in text.splitlines()
+                     if line.split()[0] not in ELSEWHERE]
+            out = self.shell("\n".join(lines))
+            self.assertRegex(out, pattern or r"\A\Z", text)
+
+    @once
+    def test_every_page_is_run(self):
+        self.assertEqual(sorted(pages()), ["proflite-format.5", "proflite.1"])
+        for program, test in ELSEWHERE.items():
+            self.assertIn(program, (SOURCE / "tests/e2e" / test).read_text())
+
+    @once
+    def test_proflite(self):
+        self.need_make()
+        consumers.need(self, "sqlite3")
+        self.shell("proflite record -o baseline.db python3 app.py")
+        self.run_all("proflite.1", [
+            r"Ordered by: internal time",
+            r"Ordered by: cumulative time(?s:.*)json/\S+\(dumps\)",
+            r"app\.py:\d+\(table\)",
+            r"ncalls",
+            r"",
+            r"tottime"])
+        self.assertTrue((self.tmp / "app.prof").stat().st_size)
+
+    @once
+    def test_proflite_diff_fails_the_build(self):
+        """The example does what its sentence says, when there are more."""
+        text = next(t for t in pages()["proflite.1"] if "baseline.db" in t)
+        self.shell("proflite record -o baseline.db python3 app.py")
+        with open(self.tmp / "app.py", "a", encoding="utf-8") as f:
+            f.write("table('c')\n")
+        self.shell(text, check=1)
+
+    @once
+    def test_format(self):
+        consumers.need(self, "sqlite3")
+        self.shell("proflite record python3 app.py")
+        sql, program = pages()["proflite-format.5"]
+        self.assertRegex(self.shell(sql), r"(?m)^\d\S*\|\d+\|<module>$")
+        self.script(program, "functions.py")
+        self.preload(["app.py"], options="ingest=no")
+        recording, = [n for n in os.listdir(self.tmp) if n.endswith(".plrec")]
+        out = self.python(["functions.py", recording]).stdout.splitlines()
+        self.assertTrue([f for f in out if f.endswith("app.py:4(table)")], out)
+        self.assertIn("~:0(<method 'findall' of 're.Pattern' objects>)", out)

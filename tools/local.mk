@@ -73,6 +73,10 @@ proflite_LDADD = libpltools.la libplexport.la libplstore.la libplcore.la \
 	$(SQLITE_LIBS) $(PCRE2_LIBS) $(NCURSES_LIBS) $(export_LIBS) \
 	$(DL_LIBS)
 
-# Where bash-completion looks for it.
+# Where bash-completion, zsh and fish look for it.
 bashcompdir = $(datadir)/bash-completion/completions
 dist_bashcomp_DATA = %reldir%/completions/proflite
+zshcompdir = $(datadir)/zsh/site-functions
+dist_zshcomp_DATA = %reldir%/completions/_proflite
+fishcompdir = $(datadir)/fish/vendor_completions.d
+dist_fishcomp_DATA = %reldir%/completions/proflite.fish

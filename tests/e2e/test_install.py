@@ -18,7 +18,10 @@ class Installed(Case):
                      "share/man/man1/proflite.1",
                      "share/man/man1/proflite-record.1",
                      "share/man/man3/proflite.3",
-                     "share/man/man5/proflite-format.5"):
+                     "share/man/man5/proflite-format.5",
+                     "share/bash-completion/completions/proflite",
+                     "share/zsh/site-functions/_proflite",
+                     "share/fish/vendor_completions.d/proflite.fish"):
             self.assertTrue((STAGE / part).exists(), part)
 
     @once

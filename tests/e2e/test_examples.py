@@ -22,6 +22,18 @@ PROGRAM = """
 ELSEWHERE = {"snakeviz": "test_viewers.py"}
 
 
+# What is found in what the examples of a command's page print, one each.
+COMMANDS = {
+    "diff": [r"ncalls(?s:.*)ncalls"],
+    "export": [r"", r""],
+    "import": [r"Ordered by"],
+    "merge": [r"(?m)^ *2 .*app\.py"],
+    "record": [r"python3 app\.py", r"Ordered by"],
+    "report": [r"Ordered by: cumulative time(?s:.*)app\.py:\d+\(table\)", r""],
+    "tree": [r"app\.py:1"],
+}
+
+
 def pages():
     """{name: [example]} of every page that has the section."""
     found = {}
@@ -68,7 +80,9 @@ class Examples(Case):
 
     @once
     def test_every_page_is_run(self):
-        self.assertEqual(sorted(pages()), ["proflite-format.5", "proflite.1"])
+        self.assertEqual(sorted(pages()), sorted(
+            ["proflite.1", "proflite-format.5",
+             *("proflite-%s.1" % command for command in COMMANDS)]))
         for program, test in ELSEWHERE.items():
             self.assertIn(program, (SOURCE / "tests/e2e" / test).read_text())
 
@@ -94,6 +108,20 @@ class Examples(Case):
         with open(self.tmp / "app.py", "a", encoding="utf-8") as f:
             f.write("table('c')\n")
         self.shell(text, check=1)
+
+    @once
+    def test_commands(self):
+        self.need_make()
+        self.shell("proflite record -o new.db python3 app.py")
+        self.shell("proflite record -o tests.db python3 app.py")
+        for command, says in COMMANDS.items():
+            with self.subTest(command):
+                (self.tmp / "proflite.db").unlink(missing_ok=True)
+                self.shell("proflite record python3 app.py")
+                self.run_all("proflite-%s.1" % command, says)
+        for name in ("functions.csv", "app.html", "callgrind.out.app",
+                     "app.folded"):
+            self.assertTrue((self.tmp / name).stat().st_size, name)
 
     @once
     def test_format(self):

@@ -30,7 +30,7 @@ COMMANDS = {
     "merge": [r"(?m)^ *2 .*app\.py"],
     "record": [r"python3 app\.py", r"Ordered by"],
     "report": [r"Ordered by: cumulative time(?s:.*)app\.py:\d+\(table\)", r""],
-    "tree": [r"app\.py:1"],
+    "tree": [r"app\.py:\d"],
 }
 
 

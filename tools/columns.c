@@ -10,17 +10,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { COUNT, CALLS, TIME, PER_CALL, PERCENT };
+enum kind { COUNT, CALLS, SELF, TOTAL, PER_CALL, PERCENT };
 
-/* Of what the usual columns are: of functions, of callers and callees. */
-enum { NEVER = 0, OF_FUNCS = 1, OF_CALLS = 2, ALWAYS = 3 };
+/* What shows a column that was not named: a table of functions, one of callers
+ * or callees, "all".  Records have every one. */
+enum { BY_NAME = 0, OF_FUNCS = 1, OF_CALLS = 2, OF_ALL = 4, ALWAYS = 7 };
 
 /* @of: what a percentage is a part of. */
 struct pl_column {
 	const char *name; /* as said, and in records */
 	const char *title; /* on a terminal; a unit follows it */
 	enum kind kind;
-	int usual; /* on a terminal, when none is said */
+	int usual; /* on a terminal, when it is not named */
 	double (*value)(const struct pl_stat_figures *f,
 			const struct pl_stat_figures *of);
 	const char *help;
@@ -61,29 +62,43 @@ VALUE(get_max, or_nan(f->max_ns))
 VALUE(get_calls, (double)f->nc)
 VALUE(get_primitive, (double)f->cc)
 VALUE(get_resumes, (double)f->resumes)
+VALUE(get_raw_self, (double)f->both.raw.self_ns)
+VALUE(get_raw_cum, (double)f->both.raw.cum_ns)
+VALUE(get_comp_self, (double)f->both.comp.self_ns)
+VALUE(get_comp_cum, (double)f->both.comp.cum_ns)
 
+/* The last four say twice what is there, so they are asked for: with them "all"
+ * would be 190 characters wide. */
 static const struct pl_column table[] = {
-	{ "cumpercent", "total", PERCENT, OF_CALLS, get_cum_percent,
+	{ "cumpercent", "total", PERCENT, OF_CALLS | OF_ALL, get_cum_percent,
 	 "share of all time, with callees" },
-	{ "percent", "self", PERCENT, OF_FUNCS, get_percent,
+	{ "percent", "self", PERCENT, OF_FUNCS | OF_ALL, get_percent,
 	 "share of all internal time" },
-	{ "tottime", "self", TIME, ALWAYS, get_self,
+	{ "tottime", "self", SELF, ALWAYS, get_self,
 	 "internal time: without callees" },
-	{ "percall", "self/call", PER_CALL, NEVER, get_per_call,
+	{ "percall", "self/call", PER_CALL, OF_ALL, get_per_call,
 	 "tottime of a call" },
-	{ "cumtime", "total", TIME, ALWAYS, get_cum,
+	{ "cumtime", "total", TOTAL, ALWAYS, get_cum,
 	 "cumulative time: with callees" },
-	{ "mean", "mean", PER_CALL, NEVER, get_mean,
+	{ "mean", "mean", PER_CALL, OF_ALL, get_mean,
 	 "cumtime of a call that is not recursive" },
-	{ "min", "min", PER_CALL, NEVER, get_min,
+	{ "min", "min", PER_CALL, OF_ALL, get_min,
 	 "the shortest time from a call, or resume, to its end" },
-	{ "max", "max", PER_CALL, NEVER, get_max, "the longest one" },
+	{ "max", "max", PER_CALL, OF_ALL, get_max, "the longest one" },
 	{ "ncalls", "calls", CALLS, ALWAYS, get_calls,
 	 "calls/those not recursive, if these are fewer" },
-	{ "primcalls", "primitive", COUNT, NEVER, get_primitive,
+	{ "primcalls", "primitive", COUNT, OF_ALL, get_primitive,
 	 "calls that are not recursive" },
-	{ "resumes", "resumes", COUNT, NEVER, get_resumes,
+	{ "resumes", "resumes", COUNT, OF_ALL, get_resumes,
 	 "those of ncalls that go on with a generator or coroutine" },
+	{ "raw_tottime", "raw self", SELF, BY_NAME, get_raw_self,
+	 "tottime as it was measured" },
+	{ "comp_tottime", "comp self", SELF, BY_NAME, get_comp_self,
+	 "tottime without the profiler's own cost" },
+	{ "raw_cumtime", "raw total", TOTAL, BY_NAME, get_raw_cum,
+	 "cumtime as it was measured" },
+	{ "comp_cumtime", "comp total", TOTAL, BY_NAME, get_comp_cum,
+	 "cumtime without the profiler's own cost" },
 };
 
 #define N_TABLE (sizeof(table) / sizeof(*table))
@@ -118,11 +133,8 @@ int pl_columns_parse(struct pl_columns *c, const char *arg,
 
 	memset(c, 0, sizeof(*c));
 	c->pstats = !strcmp(arg, "pstats");
-	if (c->pstats)
-		return 0;
-	for (size_t i = 0; !strcmp(arg, "all") && i < N_TABLE; i++)
-		c->list[c->n++] = &table[i];
-	if (c->n)
+	c->all = !strcmp(arg, "all");
+	if (c->pstats || c->all)
 		return 0;
 	for (;; arg += n + 1) {
 		const struct pl_column *column;
@@ -140,24 +152,35 @@ int pl_columns_parse(struct pl_columns *c, const char *arg,
 	}
 }
 
+bool pl_columns_need_costs(const struct pl_columns *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		if (c->list[i]->value == get_comp_self ||
+		    c->list[i]->value == get_comp_cum)
+			return true;
+	return false;
+}
+
 void pl_columns_help(FILE *f)
 {
-	fputs("\nCOLUMNS: \"pstats\", \"all\", or some of these, with commas "
-	      "between them:\n",
+	fputs("\nCOLUMNS: \"pstats\", \"all\" (without raw_ and comp_), or "
+	      "some of these, with\ncommas between them:\n",
 	      f);
 	for (size_t i = 0; i < N_TABLE; i++)
 		fprintf(f, "  %-12s %s\n", table[i].name, table[i].help);
 }
 
-/* Those that are shown: what was said, or else all, or the usual. */
-static struct pl_columns chosen(const struct pl_columns *said, bool all,
+/* Those that are shown: what was named, or else all, or the usual. */
+static struct pl_columns chosen(const struct pl_columns *said, bool records,
 				enum pl_text_form form)
 {
-	int of = form == PL_TEXT_STATS ? OF_FUNCS : OF_CALLS;
+	int by = said->all		 ? OF_ALL
+		 : form == PL_TEXT_STATS ? OF_FUNCS
+					 : OF_CALLS;
 	struct pl_columns c = *said;
 
 	for (size_t i = 0; !said->n && i < N_TABLE; i++)
-		if (all || table[i].usual & of)
+		if (records || table[i].usual & by)
 			c.list[c.n++] = &table[i];
 	return c;
 }
@@ -174,14 +197,14 @@ struct rows {
 };
 
 static int rows_init(struct rows *r, const struct pl_columns_view *how,
-		     bool all_columns, struct pl_error *err)
+		     bool records, struct pl_error *err)
 {
 	const struct pl_text_options *text = how->text;
 	int rc;
 
 	memset(r, 0, sizeof(*r));
 	r->how = how;
-	r->columns = chosen(how->columns, all_columns, text->form);
+	r->columns = chosen(how->columns, records, text->form);
 	r->has_calls = text->form != PL_TEXT_STATS;
 	rc = pl_text_view_init(&r->view, how->profile, text, err);
 	if (!rc)
@@ -245,13 +268,16 @@ struct text {
 
 static bool is_time(const struct pl_column *c)
 {
-	return c->kind == TIME || c->kind == PER_CALL;
+	return c->kind == SELF || c->kind == TOTAL || c->kind == PER_CALL;
 }
 
 static int width_of(const struct pl_column *c)
 {
+	int title = (int)strlen(c->title) + (is_time(c) ? 3 : 0);
+
 	return c->kind == CALLS	    ? CALLS_WIDTH
 	       : c->kind == PERCENT ? 6
+	       : title > CELL_WIDTH ? title
 				    : CELL_WIDTH;
 }
 
@@ -266,6 +292,23 @@ static void note_largest(const struct text *t, const struct pl_stat_figures *f,
 		if (is_time(c->list[i]) && value > largest[i])
 			largest[i] = value;
 	}
+}
+
+/* What decides a column's unit.  Those of one kind stand beside each other to
+ * be compared; single calls differ more than sums: a finer unit, and more
+ * digits. */
+static double scale_of(const struct pl_columns *c, size_t i,
+		       const double largest[PL_COLUMNS_MOST])
+{
+	enum kind kind = c->list[i]->kind;
+	double scale = largest[i];
+
+	if (kind == PER_CALL)
+		return scale / 1000;
+	for (size_t k = 0; k < c->n; k++)
+		if (c->list[k]->kind == kind && largest[k] > scale)
+			scale = largest[k];
+	return scale;
 }
 
 /* One unit a column, or numbers could not be compared at a glance. */
@@ -284,12 +327,9 @@ static void choose_units(struct text *t)
 		for (uint32_t k = 0; k < n_calls(t->rows, row); k++)
 			note_largest(t, calls_of(t->rows, row)[k].f, largest);
 	}
-	/* Single calls differ more than sums: a finer unit, and more digits. */
 	for (size_t i = 0; i < t->rows->columns.n; i++)
 		t->units[i] =
-			pl_unit_for(t->rows->columns.list[i]->kind == PER_CALL
-					    ? largest[i] / 1000
-					    : largest[i]);
+			pl_unit_for(scale_of(&t->rows->columns, i, largest));
 }
 
 static void put_head(const struct text *t)
@@ -446,7 +486,19 @@ static void put_values(struct pl_records *to, const struct rows *r,
 	}
 }
 
-/* Names of the columns: times in records are nanoseconds and say so. */
+/* Times in records are nanoseconds and say so: comp_self_ns. */
+static void name_column(const struct pl_column *c, char name[24])
+{
+	const char *stem = strchr(c->name, '_');
+	int prefix = stem ? (int)(stem + 1 - c->name) : 0;
+
+	snprintf(name, 24, "%.*s%s%s", prefix, c->name,
+		 c->kind == SELF    ? "self"
+		 : c->kind == TOTAL ? "total"
+				    : c->name,
+		 is_time(c) ? "_ns" : "");
+}
+
 static void name_columns(const struct rows *r, char (*names)[24],
 			 const char **columns)
 {
@@ -459,13 +511,7 @@ static void name_columns(const struct rows *r, char (*names)[24],
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->columns.n; i++) {
-		const struct pl_column *c = r->columns.list[i];
-		const char *name = c->value == get_self	 ? "self"
-				   : c->value == get_cum ? "total"
-							 : c->name;
-
-		snprintf(names[i], sizeof(*names), "%s%s", name,
-			 is_time(c) ? "_ns" : "");
+		name_column(r->columns.list[i], names[i]);
 		columns[n++] = names[i];
 	}
 	columns[n++] = "function";

@@ -3,9 +3,8 @@
  * columns.h: a report as a table of chosen columns, for a reader at a terminal
  * or for a script.
  *
- * A column is a row of a table here.  (Compensated times are to be columns
- * beside the raw ones.)  Rows, their order and restrictions are those of
- * pstats_text.h.
+ * A column is a row of a table here.  Rows, their order and restrictions are
+ * those of pstats_text.h.
  */
 #ifndef PL_TOOLS_COLUMNS_H
 #define PL_TOOLS_COLUMNS_H
@@ -27,12 +26,15 @@ struct pl_column;
 struct pl_columns {
 	const struct pl_column *list[PL_COLUMNS_MOST];
 	size_t n;
+	bool all; /* "all" */
 	bool pstats; /* "pstats": its table, to the byte */
 };
 
 /* "tottime,mean,max"; "all"; "pstats".  PL_ERR_ARG and a sentence. */
 int pl_columns_parse(struct pl_columns *columns, const char *arg,
 		     struct pl_error *err);
+/* Is one of them named that is worth nothing unless a call's cost is known? */
+bool pl_columns_need_costs(const struct pl_columns *columns);
 /* For --help. */
 void pl_columns_help(FILE *f);
 

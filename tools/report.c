@@ -100,6 +100,7 @@ static int take_option(struct args *a, const struct pl_cmd *cmd,
 		if (pl_columns_parse(&a->columns, arg, &err))
 			rc = pl_complain(cmd, -1, "--columns=%s: %s", arg,
 					 err.text);
+		a->source.needs_costs = pl_columns_need_costs(&a->columns);
 	} else if (!strcmp(name, "output")) {
 		if (!pl_records_parse(arg, &a->format))
 			rc = pl_complain(cmd, -1,
@@ -187,7 +188,7 @@ static int take_operands(struct args *a, const struct pl_cmd *cmd, int n,
 /* pstats' table, and not one of our own? */
 static bool is_pstats(const struct args *a)
 {
-	if (a->format || a->columns.n)
+	if (a->format || a->columns.n || a->columns.all)
 		return false;
 	return a->columns.pstats || !a->term.width;
 }

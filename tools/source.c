@@ -117,7 +117,7 @@ int pl_source_open(const struct pl_source *source, const struct pl_cmd *cmd,
 		pl_complain(cmd, 0, "warning: what was recorded last is not "
 			    "in yet: %s", err.text);
 	rc = pl_store_open(store, db, PL_STORE_READ, READ_BUSY_MS, &err);
-	if (!rc && source->select.compensated)
+	if (!rc && (source->select.compensated || source->needs_costs))
 		note_raw(source, cmd, *store);
 	if (!rc || (rc == PL_ERR_NOENT && source->may_be_absent))
 		return 0;

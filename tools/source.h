@@ -20,6 +20,8 @@ struct pl_source {
 	pl_found_fn *found;		/* of pending recordings, or NULL */
 	void *found_ctx;
 	bool may_be_absent;		/* no database is no failure */
+	bool needs_costs;		/* say so where a call's is not known,
+					   as for select.compensated */
 };
 
 /* Rows for a command's table of options. */

@@ -66,7 +66,7 @@ static uint64_t entries(const struct pl_figures *f)
 static void write_profile(FILE *out, const struct pl_profile *p,
 			  struct names *n)
 {
-	const struct pl_edge *e = p->edges, *end = p->edges + p->n_edges;
+	const struct pl_pedge *e = p->edges, *end = p->edges + p->n_edges;
 
 	for (uint32_t i = 0; i < p->n_funcs; i++) {
 		const struct pl_pfunc *f = &p->funcs[i];

@@ -65,7 +65,7 @@ static void put_func(struct graph *g, uint32_t i)
 	g->n_funcs++;
 }
 
-static void put_edge(struct graph *g, const struct pl_edge *e)
+static void put_edge(struct graph *g, const struct pl_pedge *e)
 {
 	double part = share(g, e->f.cum_ns);
 
@@ -92,7 +92,7 @@ static void write_graph(struct graph *g)
 		if (is_shown(g, i))
 			put_func(g, i);
 	for (uint32_t i = 0; i < p->n_edges; i++) {
-		const struct pl_edge *e = &p->edges[i];
+		const struct pl_pedge *e = &p->edges[i];
 
 		if (share(g, e->f.cum_ns) >= LEAST_EDGE &&
 		    is_shown(g, e->caller) && is_shown(g, e->callee))

@@ -65,7 +65,7 @@ static void put_functions(FILE *out, const struct pl_profile *p)
 	}
 	fputs("],\n\"calls\":[", out);
 	for (uint32_t i = 0; i < p->n_edges; i++) {
-		const struct pl_edge *e = &p->edges[i];
+		const struct pl_pedge *e = &p->edges[i];
 
 		fprintf(out, "%s{\"caller\":%" PRIu32 ",\"callee\":%" PRIu32,
 			i ? ",\n" : "\n", e->caller, e->callee);

@@ -271,7 +271,7 @@ static uint32_t *edge_slot(const struct pl_pstats_reader *rd, uint32_t caller,
 	uint32_t i = pl_hash_u64((uint64_t)caller << 32 | callee) & mask;
 
 	for (; rd->edge_slots[i]; i = (i + 1) & mask) {
-		const struct pl_edge *e =
+		const struct pl_pedge *e =
 			&rd->profile.edges[rd->edge_slots[i] - 1];
 
 		if (e->caller == caller && e->callee == callee)
@@ -291,7 +291,7 @@ static int grow_edge_slots(struct pl_pstats_reader *rd, struct pl_error *err)
 	rd->edge_slots = slots;
 	rd->n_edge_slots = n;
 	for (uint32_t i = 0; i < rd->profile.n_edges; i++) {
-		const struct pl_edge *e = &rd->profile.edges[i];
+		const struct pl_pedge *e = &rd->profile.edges[i];
 
 		*edge_slot(rd, e->caller, e->callee) = i + 1;
 	}
@@ -299,7 +299,7 @@ static int grow_edge_slots(struct pl_pstats_reader *rd, struct pl_error *err)
 }
 
 static int find_edge(struct pl_pstats_reader *rd, uint32_t caller,
-		     uint32_t callee, struct pl_edge **edge,
+		     uint32_t callee, struct pl_pedge **edge,
 		     struct pl_error *err)
 {
 	struct pl_profile *p = &rd->profile;
@@ -382,7 +382,7 @@ static int add_caller(struct pl_pstats_reader *rd, const struct pl_marshal *m,
 		      const struct pl_mvalue *value, enum pl_pstats_kind *kind,
 		      struct pl_error *err)
 {
-	struct pl_edge *e = NULL;
+	struct pl_pedge *e = NULL;
 	uint32_t caller;
 	int rc = find_func(rd, m, key, &caller, err);
 

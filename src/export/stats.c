@@ -7,6 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void add_times(struct pl_times *target, const struct pl_times *source)
+{
+	target->self_ns += source->self_ns;
+	target->cum_ns += source->cum_ns;
+}
+
 /* pstats adds source + target, ints and floats alike; so do we. */
 static void add_figures(struct pl_stat_figures *target,
 			const struct pl_stat_figures *source)
@@ -23,6 +29,8 @@ static void add_figures(struct pl_stat_figures *target,
 		target->min_ns = source->min_ns;
 	if (source->max_ns > target->max_ns)
 		target->max_ns = source->max_ns;
+	add_times(&target->both.raw, &source->both.raw);
+	add_times(&target->both.comp, &source->both.comp);
 }
 
 /* -------------------------------------------------- from one to another -- */
@@ -197,7 +205,8 @@ static int regroup(struct pl_stats *stats, bool overwrite,
 
 /* ------------------------------------------------------------------------ */
 
-static struct pl_stat_figures seconds(const struct pl_figures *f)
+static struct pl_stat_figures seconds(const struct pl_figures *f,
+				      const struct pl_both_times *both)
 {
 	return (struct pl_stat_figures){
 		.nc = f->calls + f->resumes,
@@ -209,6 +218,7 @@ static struct pl_stat_figures seconds(const struct pl_figures *f)
 		.cum_ns = f->cum_ns,
 		.min_ns = f->min_ns,
 		.max_ns = f->min_ns < 0 ? -1 : f->max_ns,
+		.both = *both,
 	};
 }
 
@@ -226,13 +236,13 @@ static void copy_edges(struct pl_stats *stats, const struct pl_profile *p,
 		stats->stats[i].n_callers = 0;
 	}
 	for (uint32_t i = 0; i < p->n_edges; i++) {
-		const struct pl_edge *e = &p->edges[i];
+		const struct pl_pedge *e = &p->edges[i];
 		struct pl_stat *s = &stats->stats[place[e->callee]];
 		struct pl_stat_caller *c =
 			&stats->callers[s->first_caller + s->n_callers++];
 
 		c->caller = place[e->caller];
-		c->f = seconds(&e->f);
+		c->f = seconds(&e->f, &e->both);
 	}
 	stats->n_callers = p->n_edges;
 }
@@ -252,7 +262,7 @@ static void copy_funcs(struct pl_stats *stats, const struct pl_profile *p,
 				.label = { f->file, f->name, f->line },
 				.qualname = f->qualname,
 				.is_item = is_item,
-				.f = seconds(&f->f),
+				.f = seconds(&f->f, &f->both),
 			};
 		}
 }

@@ -34,6 +34,7 @@ struct pl_stat_figures {
 	uint64_t resumes;		/* of nc */
 	int64_t self_ns, cum_ns;	/* tt and ct */
 	int64_t min_ns, max_ns;		/* -1: none has ended */
+	struct pl_both_times both;	/* self_ns and cum_ns are of these */
 };
 
 /* One item of a callers dictionary. */

@@ -107,7 +107,7 @@ static int add_all(struct import *im, const char *label, const char *argv,
 	if (!rc)
 		rc = add_funcs(im);
 	for (uint32_t i = 0; !rc && i < im->profile->n_edges; i++) {
-		const struct pl_edge *e = &im->profile->edges[i];
+		const struct pl_pedge *e = &im->profile->edges[i];
 
 		rc = pl_rows_edge(&im->rows, im->thread, im->funcs[e->caller],
 				  im->funcs[e->callee], &e->f, NULL,

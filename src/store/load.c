@@ -209,6 +209,11 @@ enum seen {
 	SEEN_IN_PAIR = 1 << 1,
 };
 
+struct sums {
+	struct pl_figures f;
+	struct pl_both_times both;
+};
+
 /*
  * Figures are added up here and not by SQL: an array by function id, and
  * sorted pairs, take less time than GROUP BY, and a sum that is too big (of a
@@ -218,7 +223,7 @@ struct loader {
 	struct pl_store *store;
 	struct pl_error *err;
 	struct pl_profile *out;
-	struct pl_figures *figures;	/* by function id */
+	struct sums *sums;		/* by function id */
 	uint8_t *seen;			/* by function id: enum seen */
 	uint32_t *index;		/* function id -> index in out */
 	uint32_t n_ids;
@@ -253,22 +258,49 @@ static void add(struct pl_figures *to, const struct pl_figures *f)
 		to->max_ns = f->max_ns;
 }
 
-static struct pl_figures read_figures(sqlite3_stmt *stmt, int at)
+static void add_times(struct pl_times *to, const struct pl_times *t)
 {
+	to->self_ns = add_ns(to->self_ns, t->self_ns);
+	to->cum_ns = add_ns(to->cum_ns, t->cum_ns);
+}
+
+static void add_both(struct pl_both_times *to, const struct pl_both_times *b)
+{
+	add_times(&to->raw, &b->raw);
+	add_times(&to->comp, &b->comp);
+}
+
+static struct pl_times read_times(sqlite3_stmt *stmt, int at)
+{
+	return (struct pl_times){
+		.self_ns = sqlite3_column_int64(stmt, at),
+		.cum_ns = sqlite3_column_int64(stmt, at + 1),
+	};
+}
+
+static struct sums read_sums(const struct loader *l, sqlite3_stmt *stmt,
+			     int at)
+{
+	const struct pl_both_times both = {
+		.raw = read_times(stmt, at + 3),
+		.comp = read_times(stmt, at + 5),
+	};
+	const struct pl_times *t = l->out->compensated ? &both.comp
+						       : &both.raw;
 	struct pl_figures f = {
 		.calls = (uint64_t)sqlite3_column_int64(stmt, at),
 		.resumes = (uint64_t)sqlite3_column_int64(stmt, at + 1),
 		.primitive = (uint64_t)sqlite3_column_int64(stmt, at + 2),
-		.self_ns = sqlite3_column_int64(stmt, at + 3),
-		.cum_ns = sqlite3_column_int64(stmt, at + 4),
+		.self_ns = t->self_ns,
+		.cum_ns = t->cum_ns,
 		.min_ns = -1,
 	};
 
-	if (sqlite3_column_type(stmt, at + 5) != SQLITE_NULL) {
-		f.min_ns = sqlite3_column_int64(stmt, at + 5);
-		f.max_ns = sqlite3_column_int64(stmt, at + 6);
+	if (sqlite3_column_type(stmt, at + 7) != SQLITE_NULL) {
+		f.min_ns = sqlite3_column_int64(stmt, at + 7);
+		f.max_ns = sqlite3_column_int64(stmt, at + 8);
 	}
-	return f;
+	return (struct sums){ .f = f, .both = both };
 }
 
 /* A function id as an index; 0, which no row has, for what is out of range. */
@@ -286,19 +318,20 @@ static int add_thread_figures(struct loader *l, sqlite3_stmt *stmt,
 
 	sqlite3_bind_int64(stmt, 1, thread);
 	while ((rc = pl_db_row(l->store, stmt, l->err)) > 0) {
-		struct pl_figures f = read_figures(stmt, 1);
+		struct sums sums = read_sums(l, stmt, 1);
 		uint32_t id = read_id(l, stmt, 0);
 
 		if (!(l->seen[id] & SEEN))
-			l->figures[id].min_ns = -1;
+			l->sums[id].f.min_ns = -1;
 		l->seen[id] |= SEEN;
-		add(&l->figures[id], &f);
+		add(&l->sums[id].f, &sums.f);
+		add_both(&l->sums[id].both, &sums.both);
 	}
 	sqlite3_reset(stmt);
 	return rc;
 }
 
-static struct pl_edge *new_edge(struct loader *l)
+static struct pl_pedge *new_edge(struct loader *l)
 {
 	struct pl_profile *p = l->out;
 
@@ -323,7 +356,8 @@ static int add_thread_edges(struct loader *l, sqlite3_stmt *stmt,
 	while ((rc = pl_db_row(l->store, stmt, l->err)) > 0) {
 		uint32_t caller = read_id(l, stmt, 0);
 		uint32_t callee = read_id(l, stmt, 1);
-		struct pl_edge *e;
+		struct pl_pedge *e;
+		struct sums sums;
 
 		if (!caller || !callee)
 			continue;
@@ -332,12 +366,13 @@ static int add_thread_edges(struct loader *l, sqlite3_stmt *stmt,
 			rc = no_memory(l);
 			break;
 		}
-		*e = (struct pl_edge){ caller, callee, read_figures(stmt, 2) };
+		sums = read_sums(l, stmt, 2);
+		*e = (struct pl_pedge){ caller, callee, sums.f, sums.both };
 		for (int i = 0; i < 2; i++) {
 			uint32_t id = i ? callee : caller;
 
 			if (!l->seen[id])
-				l->figures[id].min_ns = -1;
+				l->sums[id].f.min_ns = -1;
 			l->seen[id] |= SEEN_IN_PAIR;
 		}
 	}
@@ -347,7 +382,7 @@ static int add_thread_edges(struct loader *l, sqlite3_stmt *stmt,
 
 static int by_pair(const void *a, const void *b)
 {
-	const struct pl_edge *x = a, *y = b;
+	const struct pl_pedge *x = a, *y = b;
 
 	if (x->caller != y->caller)
 		return x->caller < y->caller ? -1 : 1;
@@ -361,35 +396,33 @@ static void merge_edges(struct pl_profile *p)
 
 	qsort(p->edges, p->n_edges, sizeof(*p->edges), by_pair);
 	for (uint32_t i = 0; i < p->n_edges; i++) {
-		if (n && !by_pair(&p->edges[n - 1], &p->edges[i]))
+		if (n && !by_pair(&p->edges[n - 1], &p->edges[i])) {
 			add(&p->edges[n - 1].f, &p->edges[i].f);
-		else
+			add_both(&p->edges[n - 1].both, &p->edges[i].both);
+		} else {
 			p->edges[n++] = p->edges[i];
+		}
 	}
 	p->n_edges = n;
 }
 
-#define RAW_TIMES "self_ns, cum_ns"
-#define COMP_TIMES "ifnull(comp_self_ns, self_ns), ifnull(comp_cum_ns, cum_ns)"
-#define FIGURES(times) "SELECT function_id, calls, resumes, primitive, " times \
-	", min_ns, max_ns FROM function_stats WHERE thread_id = ?"
-#define EDGES(times) "SELECT caller_id, callee_id, calls, resumes, " \
-	"primitive, " times ", min_ns, max_ns FROM call_stats " \
-	"WHERE thread_id = ?"
+/* Both times at once: a report may show them side by side. */
+#define SUMS "calls, resumes, primitive, self_ns, cum_ns, " \
+	"ifnull(comp_self_ns, self_ns), ifnull(comp_cum_ns, cum_ns), " \
+	"min_ns, max_ns"
 
 static int add_threads(struct loader *l, const struct pl_thread *threads,
 		       size_t n, bool all, bool with_edges)
 {
-	bool comp = l->out->compensated;
 	sqlite3_stmt *figures = NULL, *edges = NULL;
-	int rc = pl_db_prepare(l->store, &figures,
-			       comp ? FIGURES(COMP_TIMES) : FIGURES(RAW_TIMES),
+	int rc = pl_db_prepare(l->store, &figures, "SELECT function_id, " SUMS
+			       " FROM function_stats WHERE thread_id = ?",
 			       l->err);
 
 	if (!rc && with_edges)
-		rc = pl_db_prepare(l->store, &edges,
-				   comp ? EDGES(COMP_TIMES) : EDGES(RAW_TIMES),
-				   l->err);
+		rc = pl_db_prepare(l->store, &edges, "SELECT caller_id, "
+				   "callee_id, " SUMS " FROM call_stats "
+				   "WHERE thread_id = ?", l->err);
 	for (size_t i = 0; !rc && i < n; i++) {
 		if (!threads[i].counted && !all)
 			continue;
@@ -420,7 +453,8 @@ static int read_func(struct loader *l, sqlite3_stmt *stmt, uint32_t id)
 	struct pl_pfunc *f = &l->out->funcs[l->out->n_funcs];
 	const char *file = pl_db_text(stmt, 0);
 
-	*f = (struct pl_pfunc){ .id = id, .f = l->figures[id],
+	*f = (struct pl_pfunc){ .id = id, .f = l->sums[id].f,
+				.both = l->sums[id].both,
 				.only_calls = l->seen[id] == SEEN_IN_PAIR };
 	/* Neighbours often come from one file. */
 	f->file = l->out->n_funcs && !strcmp(f[-1].file, file) ?
@@ -492,10 +526,10 @@ static int loader_init(struct loader *l)
 			       "function of number %lld", l->store->path,
 			       (long long)n);
 	l->n_ids = (uint32_t)n;
-	l->figures = calloc(l->n_ids, sizeof(*l->figures));
+	l->sums = calloc(l->n_ids, sizeof(*l->sums));
 	l->seen = calloc(l->n_ids, sizeof(*l->seen));
 	l->index = calloc(l->n_ids, sizeof(*l->index));
-	return l->figures && l->seen && l->index ? 0 : no_memory(l);
+	return l->sums && l->seen && l->index ? 0 : no_memory(l);
 }
 
 static int load(struct loader *l, const struct pl_select *sel, bool with_edges)
@@ -528,7 +562,7 @@ static int load(struct loader *l, const struct pl_select *sel, bool with_edges)
 		return rc;
 	l->out->run_id = all.run_id;
 	for (uint32_t i = 0; i < l->out->n_edges; i++) {
-		struct pl_edge *e = &l->out->edges[i];
+		struct pl_pedge *e = &l->out->edges[i];
 
 		e->caller = l->index[e->caller];
 		e->callee = l->index[e->callee];
@@ -549,7 +583,7 @@ int pl_store_load(struct pl_store *store, const struct pl_select *sel,
 	if (rc)
 		return rc;
 	rc = pl_db_end(store, load(&l, sel, with_edges), err);
-	free(l.figures);
+	free(l.sums);
 	free(l.seen);
 	free(l.index);
 	if (rc)

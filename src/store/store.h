@@ -118,6 +118,16 @@ struct pl_select {
 					   where that is known */
 };
 
+struct pl_times {
+	int64_t self_ns, cum_ns;
+};
+
+/* Of a profile that was loaded: figures have either, as was asked for; here is
+ * the other one beside it.  They are equal where the cost is not known. */
+struct pl_both_times {
+	struct pl_times raw, comp;
+};
+
 /* A function of a loaded profile.  Text is owned by the profile. */
 struct pl_pfunc {
 	int64_t id;			/* row of `functions`; 0: none yet */
@@ -128,6 +138,14 @@ struct pl_pfunc {
 	enum pl_func_kind kind;
 	bool only_calls;		/* no figures, it is but in a pair */
 	struct pl_figures f;
+	struct pl_both_times both;
+};
+
+/* One function called by another: indices of a profile's funcs. */
+struct pl_pedge {
+	uint32_t caller, callee;
+	struct pl_figures f;
+	struct pl_both_times both;
 };
 
 /* One run, or a part of it, added up over its threads: what pstats knows. */
@@ -136,8 +154,7 @@ struct pl_profile {
 	 * those that call one, by id. */
 	struct pl_pfunc *funcs;
 	uint32_t n_funcs;
-	/* caller, callee: indices of funcs.  By caller, then callee. */
-	struct pl_edge *edges;
+	struct pl_pedge *edges;		/* by caller, then callee */
 	uint32_t n_edges;
 	int64_t run_id;
 	int64_t started_ns;		/* CLOCK_REALTIME of the run's start */

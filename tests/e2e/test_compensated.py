@@ -2,11 +2,17 @@
 """What the profiler costs is measured in the process, stored with the run, and
 taken out of the times of whoever asks for that."""
 
+import csv
+import io
 import json
 
-from harness import Case, since, until
+from harness import Case, once, since, until
 
 COSTS = ("cost_py_in_ns", "cost_py_out_ns", "cost_c_in_ns", "cost_c_out_ns")
+
+COLUMNS = ["raw_tottime", "comp_tottime", "raw_cumtime", "comp_cumtime"]
+RECORDS = ["raw_self_ns", "comp_self_ns", "raw_total_ns", "comp_total_ns"]
+VIEW = ["tottime", "comp_tottime", "cumtime", "comp_cumtime"]
 
 APP = """
     def leaf():
@@ -88,6 +94,78 @@ class Compensated(Case):
                                    times["python"][1], 6)
             self.assertAlmostEqual(of["python"]["total_ns"] * 1e-9,
                                    times["python"][2], 6)
+
+    @once
+    def test_columns_side_by_side(self):
+        """As the views have them, whichever of the two the report is of."""
+        self.record([self.script(APP + """
+    import threading
+    thread = threading.Thread(target=python, args=(100,))
+    thread.start()
+    thread.join()
+    """)])
+        where = "where function in ('leaf', 'python', 'c')"
+        for command, sql in (
+                ("report", "select function, '', %s from pstats " + where),
+                ("callees", "select function, callee_function, %s "
+                            "from callees " + where)):
+            want = sorted((*row[:2], *(round(t * 1e9) for t in row[2:]))
+                          for row in self.rows(sql % ", ".join(VIEW)))
+            self.assertTrue(all(r[2] >= r[3] and r[4] >= r[5] for r in want))
+            self.assertTrue(any(r[2] > r[3] for r in want), want)
+            for args in [], ["--raw"], ["--compensated"]:
+                rows = self.side_by_side(command, *args)
+                self.assertEqual(list(rows[0])[:4], RECORDS)
+                self.assertEqual(want, sorted(
+                    (r["function"],
+                     r.get("callee", "").translate(str.maketrans("{}", "<>")),
+                     *(int(r[name]) for name in RECORDS))
+                    for r in rows if r["function"] in ("leaf", "python", "c")))
+
+    def side_by_side(self, command, *args):
+        done = self.tool(command, "-o", "csv", "-n", "0", "--columns",
+                         ",".join(COLUMNS), *args, self.db)
+        return list(csv.DictReader(io.StringIO(done.stdout)))
+
+    @once
+    def test_columns_of_functions_that_become_one(self):
+        for folder in "one", "two":
+            self.script(APP, folder + "/same.py")
+        self.record([self.script("import one.same, two.same")])
+        rows = self.side_by_side("report")
+        fewer = self.side_by_side("report", "--strip-dirs")
+        self.assertLess(len(fewer), len(rows))
+        for name in RECORDS:
+            self.assertEqual(sum(int(r[name]) for r in fewer),
+                             sum(int(r[name]) for r in rows))
+
+    @once
+    def test_columns_on_a_screen(self):
+        """In one unit, and titles above what they are of."""
+        self.record([self.script(APP)])
+        text = self.tool("report", "--columns", ",".join(COLUMNS), self.db,
+                         r"\(leaf\)").stdout
+        title, row = text.splitlines()[2:]
+        self.assertRegex(title, r"^ *raw self (\w+) +comp self \1 +raw total "
+                                r"(\w+) +comp total \2  function$")
+        self.assertEqual(title.index("  function"), row.index("  leaf "))
+        # Too wide together with all the others.
+        self.assertNotRegex(self.report("--columns", "all"),
+                            "raw self|comp self")
+        rows = json.loads(self.report("-o", "json", "--columns", "all"))
+        self.assertLess(set(RECORDS), set(rows[0]))
+
+    @once
+    def test_columns_that_are_not_known(self):
+        self.record([self.script(APP)], options="clock=step")
+        done = self.tool("report", "-o", "json", "--columns",
+                         ",".join(COLUMNS), self.db)
+        for row in json.loads(done.stdout):
+            self.assertEqual(row["raw_self_ns"], row["comp_self_ns"])
+            self.assertEqual(row["raw_total_ns"], row["comp_total_ns"])
+        self.assertIn("note: the times of all threads of run 1 are raw",
+                      done.stderr)
+        self.assertEqual(self.tool("report", "-o", "json", self.db).stderr, "")
 
     def test_without_c_functions_they_cost_less(self):
         self.record([self.script(APP)], flags=["--no-builtins"])

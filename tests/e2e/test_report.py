@@ -38,6 +38,7 @@ PROGRAM = """
 
 COLUMNS = ["cumpercent", "percent", "self_ns", "percall_ns", "total_ns",
            "mean_ns", "min_ns", "max_ns", "ncalls", "primcalls", "resumes",
+           "raw_self_ns", "comp_self_ns", "raw_total_ns", "comp_total_ns",
            "function", "filename", "line"]
 
 STATS = """
@@ -187,6 +188,9 @@ class Report(Case):
         self.assertIn("filename:lineno(function)",
                       self.text("report", "--columns=pstats"))
         self.assertIn("fib  app.py:7", self.report("--columns=ncalls"))
+        lines = self.report("--columns=all", "-n0").splitlines()
+        fib, = [line for line in lines if line.endswith("  fib  app.py:7")]
+        self.assertEqual(lines[2].index("  function"), fib.index("  fib "))
 
     @once
     def test_callers_on_a_terminal(self):

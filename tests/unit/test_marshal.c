@@ -495,7 +495,7 @@ START_TEST(a_profile_is_written_and_read_again)
 		  .f = { .calls = 1, .primitive = 1, .self_ns = 5,
 			 .cum_ns = 5 } },
 	};
-	struct pl_edge edges[] = {
+	struct pl_pedge edges[] = {
 		{ .caller = 1, .callee = 2, .f = { .calls = 1, .primitive = 1,
 						  .self_ns = 5, .cum_ns = 5 } },
 		{ .caller = 1, .callee = 0, .f = { .calls = 3, .primitive = 3,

@@ -722,7 +722,7 @@ static int import(struct pl_error *err)
 		{ .file = "a.py", .name = "f", .line = 1, .f = { .calls = 3 } },
 		{ .file = "a.py", .name = "g", .line = 9, .qualname = "C.g" },
 	};
-	struct pl_edge edge = { .caller = 1, .callee = 0 };
+	struct pl_pedge edge = { .caller = 1, .callee = 0 };
 	struct pl_profile p = { .funcs = funcs, .n_funcs = 2, .edges = &edge,
 				.n_edges = 1 };
 	struct pl_ingest_result result;

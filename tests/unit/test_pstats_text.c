@@ -45,19 +45,19 @@ static struct pl_pfunc funcs[] = {
 	{ .file = "n\xc3\xa9.py", .name = "gen", .line = 7 },
 };
 
-static struct pl_edge edges[] = {
-	{ 0, 1, { .calls = 1, .primitive = 1, .self_ns = 10 * MS,
-		  .cum_ns = 70 * MS } },
-	{ 1, 1, { .calls = 5, .primitive = 1, .self_ns = 30 * MS,
-		  .cum_ns = 60 * MS } },
-	{ 1, 2, { .calls = 2, .primitive = 2, .self_ns = 30 * MS,
-		  .cum_ns = 50 * MS } },
-	{ 2, 3, { .calls = 5, .primitive = 5, .self_ns = 5 * MS,
-		  .cum_ns = 5 * MS } },
-	{ 1, 3, { .calls = 15, .primitive = 15, .self_ns = 15 * MS,
-		  .cum_ns = 15 * MS } },
-	{ 2, 1, { .calls = 1, .primitive = 1, .self_ns = 10 * MS,
-		  .cum_ns = 10 * MS } },
+static struct pl_pedge edges[] = {
+	{ 0, 1, .f = { .calls = 1, .primitive = 1, .self_ns = 10 * MS,
+		       .cum_ns = 70 * MS } },
+	{ 1, 1, .f = { .calls = 5, .primitive = 1, .self_ns = 30 * MS,
+		       .cum_ns = 60 * MS } },
+	{ 1, 2, .f = { .calls = 2, .primitive = 2, .self_ns = 30 * MS,
+		       .cum_ns = 50 * MS } },
+	{ 2, 3, .f = { .calls = 5, .primitive = 5, .self_ns = 5 * MS,
+		       .cum_ns = 5 * MS } },
+	{ 1, 3, .f = { .calls = 15, .primitive = 15, .self_ns = 15 * MS,
+		       .cum_ns = 15 * MS } },
+	{ 2, 1, .f = { .calls = 1, .primitive = 1, .self_ns = 10 * MS,
+		       .cum_ns = 10 * MS } },
 };
 
 static const struct pl_profile profile = {

@@ -708,9 +708,9 @@ START_TEST(imported_profile_is_a_run)
 		  .f = { .calls = 5, .primitive = 5, .self_ns = 20,
 			 .cum_ns = 20, .min_ns = -1 } },
 	};
-	struct pl_edge edges[] = {
-		{ 0, 1, { .calls = 5, .primitive = 5, .self_ns = 20,
-			  .cum_ns = 20, .min_ns = -1 } },
+	struct pl_pedge edges[] = {
+		{ 0, 1, .f = { .calls = 5, .primitive = 5, .self_ns = 20,
+			       .cum_ns = 20, .min_ns = -1 } },
 	};
 	struct pl_profile in = { .funcs = funcs, .n_funcs = 2, .edges = edges,
 				 .n_edges = 1, .started_ns = 1234 };

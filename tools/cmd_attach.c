@@ -7,6 +7,7 @@
 #include "core/options.h"
 #include "core/uuid.h"
 #include "outdb.h"
+#include "settings.h"
 #include "store/store.h"
 #include "target.h"
 
@@ -20,45 +21,12 @@
 #define ANSWER_SECONDS 10.0
 #define LOOK_NS 100000000
 
-enum {
-	OPT_DURATION,
-	OPT_OUTPUT,
-	OPT_CLOCK,
-	OPT_NO_BUILTINS,
-	OPT_ALL_CALLS,
-	OPT_LABEL,
-	OPT_MAX_NODES,
-	OPT_TIMEOUT,
-};
-
 static const struct pl_opt options[] = {
-	[OPT_DURATION] = {"duration", 'd', "SECONDS",
-			  "end after so long (default: at Ctrl-C)"},
-	[OPT_OUTPUT] = {"output", 'o', "DB",
-			"add the run to DB (default: " PL_STORE_DEFAULT_DB ")"},
-	[OPT_CLOCK] = {"clock", 0, "CLOCK",
-		       "wall (default), cpu, or step: +1 a reading"},
-	[OPT_NO_BUILTINS] = {"no-builtins", 0, NULL, "Python functions only"},
-	[OPT_ALL_CALLS] = {"all-calls", 0, NULL,
-			   "classes and other callables too"},
-	[OPT_LABEL] = {"label", 0, "TEXT", "name the run"},
-	[OPT_MAX_NODES] = {"max-nodes", 0, "N",
-			   "cap on distinct call paths of a process"},
-	[OPT_TIMEOUT] = {"timeout", 't', "SECONDS",
-			 "give up when it does not answer (default: 10)"},
+	{"duration", 'd', "SECONDS", "end after so long (default: at Ctrl-C)"},
+	PL_SETTINGS_OPTIONS,
+	{"timeout", 't', "SECONDS",
+	 "give up when it does not answer (default: 10)"},
 	{NULL, 0, NULL, NULL},
-};
-
-/* Which setting of a recording an option is; NULL: its own argument. */
-static const struct {
-	const char *key, *value;
-} settings[] = {
-	[OPT_OUTPUT] = {"out", NULL},
-	[OPT_CLOCK] = {"clock", NULL},
-	[OPT_NO_BUILTINS] = {"builtins", "no"},
-	[OPT_ALL_CALLS] = {"all_calls", "yes"},
-	[OPT_LABEL] = {"label", NULL},
-	[OPT_MAX_NODES] = {"max_nodes", NULL},
 };
 
 struct attachment {
@@ -86,15 +54,14 @@ static int take_seconds(const struct pl_cmd *cmd, const char *name,
 			   name, arg);
 }
 
-static int take_option(struct attachment *a, int opt, const char *arg)
+static int take_option(struct attachment *a, const char *name,
+		       const char *arg)
 {
-	const char *value = settings[opt].value;
-	struct pl_error err;
-
-	if (!pl_options_set(&a->options, settings[opt].key, value ? value : arg,
-			    &err))
-		return PL_GO_ON;
-	return pl_complain(a->cmd, PL_EXIT_USAGE, "%s", err.text);
+	if (!strcmp(name, "duration"))
+		return take_seconds(a->cmd, name, arg, &a->duration);
+	if (!strcmp(name, "timeout"))
+		return take_seconds(a->cmd, name, arg, &a->timeout);
+	return pl_settings_option(&a->options, a->cmd, name, arg);
 }
 
 static int take_pid(struct attachment *a, const char *word)
@@ -118,14 +85,7 @@ static int parse(struct attachment *a, int argc, char **argv)
 
 	pl_opts_init(&o, a->cmd, argc, argv);
 	while ((opt = pl_opts_next(&o)) >= 0) {
-		if (opt == OPT_DURATION)
-			rc = take_seconds(a->cmd, "duration", o.arg,
-					  &a->duration);
-		else if (opt == OPT_TIMEOUT)
-			rc = take_seconds(a->cmd, "timeout", o.arg,
-					  &a->timeout);
-		else
-			rc = take_option(a, opt, o.arg);
+		rc = take_option(a, options[opt].name, o.arg);
 		if (rc != PL_GO_ON)
 			return rc;
 	}

@@ -8,6 +8,7 @@
 #include "launch.h"
 #include "outdb.h"
 #include "report.h"
+#include "settings.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -24,38 +25,10 @@
 /* As env(1), nohup(1) and the shells have it. */
 enum { EXIT_CANNOT_RUN = 126, EXIT_NOT_FOUND = 127 };
 
-enum {
-	OPT_OUTPUT, OPT_CLOCK, OPT_NO_BUILTINS, OPT_ALL_CALLS, OPT_LABEL,
-	OPT_MAX_NODES, OPT_REPORT,
-};
-
 static const struct pl_opt options[] = {
-	[OPT_OUTPUT] = { "output", 'o', "DB",
-			 "add the run to DB (default: " PL_STORE_DEFAULT_DB
-			 ")" },
-	[OPT_CLOCK] = { "clock", 0, "CLOCK",
-			"wall (default), cpu, or step: +1 a reading" },
-	[OPT_NO_BUILTINS] = { "no-builtins", 0, NULL,
-			      "Python functions only" },
-	[OPT_ALL_CALLS] = { "all-calls", 0, NULL,
-			    "classes and other callables too" },
-	[OPT_LABEL] = { "label", 0, "TEXT", "name the run" },
-	[OPT_MAX_NODES] = { "max-nodes", 0, "N",
-			    "cap on distinct call paths of a process" },
-	[OPT_REPORT] = { "report", 0, NULL, "print the report at the end" },
+	PL_SETTINGS_OPTIONS,
+	{ "report", 0, NULL, "print the report at the end" },
 	{ NULL, 0, NULL, NULL },
-};
-
-/* Which setting of a recording an option is; NULL: its own argument. */
-static const struct {
-	const char *key, *value;
-} settings[] = {
-	[OPT_OUTPUT] = { "out", NULL },
-	[OPT_CLOCK] = { "clock", NULL },
-	[OPT_NO_BUILTINS] = { "builtins", "no" },
-	[OPT_ALL_CALLS] = { "all_calls", "yes" },
-	[OPT_LABEL] = { "label", NULL },
-	[OPT_MAX_NODES] = { "max_nodes", NULL },
 };
 
 struct recording {
@@ -71,23 +44,20 @@ struct recording {
 
 static int parse(struct recording *r, int argc, char **argv, char ***command)
 {
-	struct pl_error err;
 	struct pl_opts o;
-	int opt;
+	int opt, rc;
 
 	pl_opts_init(&o, r->cmd, argc, argv);
 	while ((opt = pl_opts_next(&o)) >= 0) {
-		const char *value = o.arg;
+		const char *name = options[opt].name;
 
-		if (opt == OPT_REPORT) {
+		if (!strcmp(name, "report")) {
 			r->report = true;
 			continue;
 		}
-		if (settings[opt].value)
-			value = settings[opt].value;
-		if (pl_options_set(&r->options, settings[opt].key, value, &err))
-			return pl_complain(r->cmd, PL_EXIT_USAGE, "%s",
-					   err.text);
+		rc = pl_settings_option(&r->options, r->cmd, name, o.arg);
+		if (rc != PL_GO_ON)
+			return rc;
 	}
 	if (opt != PL_OPT_END)
 		return pl_opts_stop(&o, opt);

@@ -48,6 +48,8 @@ tools_sources = \
 	%reldir%/records.h \
 	%reldir%/report.c \
 	%reldir%/report.h \
+	%reldir%/settings.c \
+	%reldir%/settings.h \
 	%reldir%/sides.c \
 	%reldir%/sides.h \
 	%reldir%/sort.c \

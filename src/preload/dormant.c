@@ -18,6 +18,7 @@
 
 typedef int (*sigaction_fn)(int, const struct sigaction *, struct sigaction *);
 typedef void (*handler_fn)(int);
+typedef handler_fn (*signal_fn)(int, handler_fn);
 
 static int (*add_pending_call)(int (*)(void *), void *);
 static void (*serve)(uint32_t number);
@@ -31,6 +32,22 @@ static sigaction_fn real_sigaction(void)
 	if (!real)
 		*(void **)&real = dlsym(RTLD_NEXT, "sigaction");
 	return real;
+}
+
+static signal_fn real_signal(void)
+{
+	static signal_fn real;
+
+	if (!real)
+		*(void **)&real = dlsym(RTLD_NEXT, "signal");
+	return real;
+}
+
+/* Both may be called by a signal's handler, where dlsym may not. */
+__attribute__((constructor)) static void find_both(void)
+{
+	real_sigaction();
+	real_signal();
 }
 
 /* At a safe point, with the GIL. */
@@ -139,10 +156,8 @@ PROFLITE_API int sigaction(int sig, const struct sigaction *act,
 
 PROFLITE_API handler_fn signal(int sig, handler_fn handler)
 {
-	handler_fn (*real)(int, handler_fn), before;
+	handler_fn before = real_signal()(sig, handler);
 
-	*(void **)&real = dlsym(RTLD_NEXT, "signal");
-	before = real(sig, handler);
 	if (before == SIG_ERR || sig != ours || !sig)
 		return before;
 	give_up();

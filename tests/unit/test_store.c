@@ -568,16 +568,17 @@ START_TEST(what_is_asked_for_and_absent_is_named)
 	script_begin(&s, PL_CLOCK_STEP);
 	ingest(script_read(&s), PL_END_EXIT);
 	script_end(&s);
-	ck_assert_int_eq(pl_store_load(store, &(struct pl_select){ 7, 0, 0 },
+	ck_assert_int_eq(pl_store_load(store, &(struct pl_select){ .run_id = 7 },
 				       true, &profile, &err), PL_ERR_NOENT);
 	ck_assert_ptr_nonnull(strstr(err.text, "no run 7"));
-	ck_assert_int_eq(pl_store_load(store, &(struct pl_select){ 0, 8, 0 },
+	ck_assert_int_eq(pl_store_load(store, &(struct pl_select){ .process_id = 8 },
 				       true, &profile, &err), PL_ERR_NOENT);
 	ck_assert_ptr_nonnull(strstr(err.text, "no process 8"));
-	ck_assert_int_eq(pl_store_load(store, &(struct pl_select){ 0, 0, 9 },
+	ck_assert_int_eq(pl_store_load(store, &(struct pl_select){ .thread_id = 9 },
 				       true, &profile, &err), PL_ERR_NOENT);
 	ck_assert_ptr_nonnull(strstr(err.text, "no thread 9"));
-	ck_assert_int_eq(pl_store_load(store, &(struct pl_select){ 1, 9, 0 },
+	ck_assert_int_eq(pl_store_load(store, &(struct pl_select){
+					       .run_id = 1, .process_id = 9 },
 				       true, &profile, &err), PL_ERR_NOENT);
 	/* a run without a single call is a run */
 	ck_assert_int_eq(pl_store_load(store, &(struct pl_select){ 0 }, true,

@@ -14,12 +14,12 @@ struct pl_costs pl_costs_of(const struct pl_recfile *rf)
 	};
 }
 
-/* Of @entries, as an integer that can't overflow what it is taken from. */
+/* Of @entries, as an integer.  In a damaged database a cost may be anything. */
 static int64_t share(double cost, uint64_t entries)
 {
 	double ns = cost * (double)entries + 0.5;
 
-	return ns < 4e18 ? (int64_t)ns : (int64_t)4e18;
+	return !(ns > 0) ? 0 : ns < 4e18 ? (int64_t)ns : (int64_t)4e18;
 }
 
 static int64_t less(int64_t a, int64_t b)

@@ -24,7 +24,7 @@
 #include "core/session.h"
 
 /*
- * Fill in the cost_* of @s's recording, which must not be going on, in about two
+ * Fill in the cost_* of @s's recording, which must not be going on, in some
  * milliseconds; the figures are kept for the process's next recording of the
  * same kind.  They stay 0, not known, where measuring would be noticed or
  * would measure something else: another profiler, debugger or session is

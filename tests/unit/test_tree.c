@@ -12,6 +12,7 @@
 #include "core/costs.h"
 #include "script.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -499,6 +500,9 @@ static const struct {
 	{ "a(c() b())", { 0, 0, 150, 0 },
 	  "500-100{a:1/400-300{c:1/0-0 b:1/100-100}}" },
 	{ "a(c())", { 0, 0, 0, 1e30 }, "200-100{a:1/100-0{c:1/100-100}}" },
+	/* no cost, but what a damaged database says */
+	{ "a(c())", { -1e30, -1, NAN, -1e30 },
+	  "400-100{a:1/300-200{c:1/100-100}}" },
 };
 
 START_TEST(costs_are_taken_out)

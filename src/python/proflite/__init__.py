@@ -71,8 +71,8 @@ def start(out=None, *, clock=None, builtins=None, all_calls=None, label=None,
     all_calls: record classes, slot wrappers and other callables too.
     label: the name of the run.
     max_nodes: cap on distinct call paths; 0 for none.
-    calibrate: measure first what a recorded call costs, in about 4 ms (True
-        unless told).
+    calibrate: measure first, in some milliseconds, what a recorded call costs
+        (True unless told).
 
     What is not given is what PROFLITE_OPTIONS says, where the process is
     preloaded.  While recording, this does nothing; after stop() it goes on

@@ -17,6 +17,7 @@
 #include "export/paths.h"
 #include "export/stacks.h"
 #include "names.h"
+#include "progress.h"
 #include "records.h"
 #include "source.h"
 #include "term.h"
@@ -24,6 +25,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Unless it is a terminal, which gets a screen full. */
 #define DEFAULT_LINES 40
@@ -535,17 +537,27 @@ static void put_record(void *ctx, const struct view *v, const struct step *s)
 	free(name);
 }
 
+/* How far it is, on the terminal, unless the records go there themselves. */
+static FILE *records_stream(void)
+{
+	return isatty(STDOUT_FILENO) ? stdout :
+	       pl_progress_open(stdout, "proflite tree");
+}
+
 static int print_records(struct view *v, struct pl_error *err)
 {
 	struct pl_records r;
 	uint32_t left_out;
+	FILE *out;
 	int rc = show(v, v->a->lines < 0 ? 0 : v->a->lines, &left_out, err);
 
 	if (rc)
 		return rc;
-	pl_records_begin(&r, stdout, v->a->format, columns);
+	out = records_stream();
+	pl_records_begin(&r, out, v->a->format, columns);
 	rc = walk(v, put_record, &r, err);
 	pl_records_end(&r);
+	pl_progress_close(out, stdout);
 	return rc;
 }
 

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""The sections EXAMPLES of the manual pages: what stands there is run, by a
-shell or by Python, and answers."""
+"""The sections EXAMPLES of the manual pages, and README's commands: what stands
+there is run, by a shell or by Python, and answers."""
 
 import os
 import re
 import shutil
 
 import consumers
-from harness import SOURCE, STAGE, Case, once
+from harness import LIBRARY, SOURCE, STAGE, Case, once
 
 PROGRAM = """
     import json, re
@@ -19,7 +19,9 @@ PROGRAM = """
     """
 
 # The first words of a line that is run elsewhere, and where.
-ELSEWHERE = {"snakeviz": "test_viewers.py"}
+ELSEWHERE = {"snakeviz": "test_viewers.py", "proflite push": "test_push.py",
+             "proflite live": "test_live.py",
+             "proflite attach": "test_attach.py", "pytest": "test_pytest.py"}
 
 
 # What is found in what the examples of a command's page print, one each.
@@ -47,7 +49,11 @@ def pages():
     return found
 
 
-class Examples(Case):
+def is_elsewhere(line):
+    return any(re.match(re.escape(start) + r"\b", line) for start in ELSEWHERE)
+
+
+class Shell(Case):
     def setUp(self):
         """A folder with what the examples name, on whose PATH proflite and
         python3 are those under test."""
@@ -63,6 +69,8 @@ class Examples(Case):
                             env={"PATH": self.path}, **kwargs)
         return done.stdout
 
+
+class Examples(Shell):
     def need_make(self):
         if not shutil.which("make"):
             self.skipTest("no make")
@@ -74,7 +82,7 @@ class Examples(Case):
         self.assertEqual(len(examples), len(says), "one for each example")
         for text, pattern in zip(examples, says):
             lines = [line for line in text.splitlines()
-                     if line.split()[0] not in ELSEWHERE]
+                     if not is_elsewhere(line)]
             out = self.shell("\n".join(lines))
             self.assertRegex(out, pattern or r"\A\Z", text)
 
@@ -83,8 +91,9 @@ class Examples(Case):
         self.assertEqual(sorted(pages()), sorted(
             ["proflite.1", "proflite-format.5",
              *("proflite-%s.1" % command for command in COMMANDS)]))
-        for program, test in ELSEWHERE.items():
-            self.assertIn(program, (SOURCE / "tests/e2e" / test).read_text())
+        for line, test in ELSEWHERE.items():
+            self.assertIn(line.split()[-1],
+                          (SOURCE / "tests/e2e" / test).read_text())
 
     @once
     def test_proflite(self):
@@ -135,3 +144,48 @@ class Examples(Case):
         out = self.python(["functions.py", recording]).stdout.splitlines()
         self.assertTrue([f for f in out if f.endswith("app.py:4(table)")], out)
         self.assertIn("~:0(<method 'findall' of 're.Pattern' objects>)", out)
+
+
+class Readme(Shell):
+    """README's section "Use it", from top to bottom in one folder."""
+
+    def blocks(self):
+        text = (SOURCE / "README.md").read_text(encoding="utf-8")
+        section = re.search(r"(?ms)^## Use it\n(.*?)^## ", text)[1]
+        return re.findall(r"(?ms)^```(\w*)\n(.*?)^```$", section)
+
+    def commands(self):
+        return [re.sub(r"\s+#.*", "", line[2:])
+                for language, text in self.blocks() if not language
+                for line in text.splitlines() if line.startswith("$ ")]
+
+    @once
+    def test_commands(self):
+        consumers.need(self, "sqlite3")
+        service = self.script("#!/bin/sh\npython3 app.py\n", "service")
+        service.chmod(0o755)
+        commands = self.commands()
+        self.assertGreater(len(commands), 15)
+        self.shell("proflite record -- python3 app.py")     # run 1 of diff 1 2
+        for line in commands:
+            with self.subTest(line):
+                if is_elsewhere(line):
+                    continue
+                line = line.replace("/usr/local/lib/libproflite.so",
+                                    str(LIBRARY))
+                line = line.replace("/tmp/app.db", "service.db")
+                silent = re.match(
+                    "proflite (record|export|sql)|LD_PRELOAD", line)
+                self.assertRegex(self.shell(line), r"\A\Z" if silent else
+                                 r"ncalls|app\.py|\|")
+        for name in "app.html", "app.prof", "app.json", "service.db":
+            self.assertTrue((self.tmp / name).stat().st_size, name)
+
+    @once
+    def test_program(self):
+        program, = [text for language, text in self.blocks()
+                    if language == "python" and "cProfile" in text]
+        self.script("def main(): pass\n" + program, "program.py")
+        out = self.python(["program.py"]).stdout
+        self.assertIn("program.py:1(main)", out)
+        self.assertTrue((self.tmp / "app.db").stat().st_size)

@@ -218,12 +218,16 @@ class Record(Case):
                 time.sleep(.05)
             sys.exit(seen[0])
             """)
+
+        def not_ignored():      # as it is where nohup runs the tests
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
         for s, whole_group in [(signal.SIGTERM, False), (signal.SIGHUP, False),
                                (signal.SIGINT, True)]:
             p = subprocess.Popen(
                 [TOOL, "record", "-o", self.db, "--", self.py.path, app],
                 stdout=subprocess.PIPE, env=self.environment(), cwd=self.tmp,
-                start_new_session=True)
+                start_new_session=True, preexec_fn=not_ignored)
             self.assertEqual(p.stdout.readline(), b"ready\n")
             (os.killpg if whole_group else os.kill)(p.pid, s)
             self.assertEqual(p.wait(60), s)

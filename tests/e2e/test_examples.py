@@ -182,6 +182,28 @@ class Readme(Shell):
             self.assertTrue((self.tmp / name).stat().st_size, name)
 
     @once
+    def test_what_they_say(self):
+        """Rows of the output in README, by calls and names: times differ."""
+        app, = [text for language, text in self.blocks()
+                if text.startswith("# app.py\n")]
+        self.script(app.replace("# app.py\n", ""))     # its lines count
+        shown, = [text for _, text in self.blocks() if "--focus" in text]
+        said, n = "", 0
+        for line in shown.splitlines():
+            if line.startswith("$ "):
+                # All of the tree, for what is light is left out.
+                more = " --min-percent 0 -n 0" if "tree" in line else ""
+                said = self.shell(line[2:] + more)
+            row = re.match(r" *\d+\.\d%(?: +[\d.]+){2} +(\d+)  [ │├└─]*(.*)$",
+                           line) or re.match(
+                r" +(\d+)(?: +[\d.]+){4} (\S+)$", line)
+            if row:
+                n += 1
+                self.assertRegex(said, r"(?m)^.*\b%s\b.* %s$" % (
+                    row[1], re.escape(row[2])), line)
+        self.assertGreater(n, 10)
+
+    @once
     def test_program(self):
         program, = [text for language, text in self.blocks()
                     if language == "python" and "cProfile" in text]

@@ -402,7 +402,7 @@ class Api(Case):
                     return None
                 return str(found.replace(parameters=[
                     p for name, p in found.parameters.items()
-                    if name not in ("threads", "all_calls")]))
+                    if name not in ("threads", "all_calls", "within")]))
 
             assert set(cProfile.__all__) <= set(proflite.__all__)
             names = [n for n in ("run", "runctx", "Profile", "label", "main")

@@ -336,17 +336,20 @@ static void fill(struct pl_rec_header *h, const struct cost *python,
 
 void pl_calibrate(struct pl_session *s)
 {
-	/* By clock, C functions and other callables.  Guarded by the GIL. */
+	/* By clock, C functions and other callables.  Guarded by @is_busy. */
 	static struct known {
 		bool is_known;
 		struct cost python, c;
 	} all[2][2][2];
+	/* Another thread may come meanwhile, or a signal's handler. */
+	static bool is_busy;
 	struct pl_rec_header *h = s->rec.header;
 	struct known *k = &all[h->clock == PL_CLOCK_CPU]
 			      [s->options.builtins][s->options.all_calls];
 	struct bench python = { 0 }, c = { 0 };
 
-	if (!is_possible(s) || PyErr_Occurred())
+	if (!is_possible(s) || PyErr_Occurred() ||
+	    __atomic_exchange_n(&is_busy, true, __ATOMIC_ACQUIRE))
 		return;
 	if (!k->is_known) {
 		k->is_known = is_alone() && make_benches(&python, &c) &&
@@ -360,4 +363,5 @@ void pl_calibrate(struct pl_session *s)
 	}
 	if (k->is_known)
 		fill(h, &k->python, &k->c);
+	__atomic_store_n(&is_busy, false, __ATOMIC_RELEASE);
 }

@@ -38,9 +38,10 @@ struct pl_cmd {
 	int (*run)(const struct pl_cmd *cmd, int argc, char **argv);
 };
 
-extern const struct pl_cmd pl_cmd_attach, pl_cmd_callees, pl_cmd_callers, pl_cmd_diff,
-	pl_cmd_export, pl_cmd_import, pl_cmd_live, pl_cmd_merge, pl_cmd_push,
-	pl_cmd_record, pl_cmd_report, pl_cmd_runs, pl_cmd_sql, pl_cmd_tree;
+extern const struct pl_cmd pl_cmd_attach, pl_cmd_callees, pl_cmd_callers,
+	pl_cmd_diff, pl_cmd_export, pl_cmd_import, pl_cmd_live, pl_cmd_merge,
+	pl_cmd_push, pl_cmd_record, pl_cmd_report, pl_cmd_runs, pl_cmd_sql,
+	pl_cmd_tree;
 
 /* What pl_opts_next returns besides an index into the table.  PL_OPT_BAD has
  * been complained of already. */
@@ -73,6 +74,9 @@ int pl_opts_next(struct pl_opts *o);
  * the command's exit status.
  */
 int pl_opts_stop(const struct pl_opts *o, int opt);
+
+/* Whether an argument is a number that is not negative: 10, .5, 1e3. */
+bool pl_opts_number(const char *arg, double *number);
 
 /* What `proflite help CMD` prints. */
 void pl_cmd_help(FILE *f, const struct pl_cmd *cmd);

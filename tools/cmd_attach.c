@@ -4,6 +4,7 @@
 
 #include "cmd.h"
 #include "core/attach.h"
+#include "core/clock.h"
 #include "core/options.h"
 #include "core/uuid.h"
 #include "outdb.h"
@@ -42,11 +43,7 @@ struct attachment {
 static int take_seconds(const struct pl_cmd *cmd, const char *name,
 			const char *arg, double *seconds)
 {
-	char *end;
-
-	*seconds = strtod(arg, &end);
-	if (((*arg >= '0' && *arg <= '9') || *arg == '.') && !*end &&
-	    *seconds > 0 && *seconds <= 1e6)
+	if (pl_opts_number(arg, seconds) && *seconds > 0 && *seconds <= 1e6)
 		return PL_GO_ON;
 	return pl_complain(cmd, PL_EXIT_USAGE,
 			   "--%s=%s: want seconds, more "
@@ -113,10 +110,7 @@ static sigset_t signals_that_end(void)
 
 static double now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+	return (double)pl_clock_ns(CLOCK_MONOTONIC) * 1e-9;
 }
 
 /* Until the time is over, we are told to end, or it has ended. */

@@ -6,6 +6,7 @@
 #include <config.h>
 
 #include "cmd.h"
+#include "core/clock.h"
 #include "live_view.h"
 #include "names.h"
 #include "pytext.h"
@@ -312,15 +313,12 @@ static bool press(struct screen *s, int key)
 /* Milliseconds until the next look. */
 static int time_left(const struct screen *s)
 {
-	struct timespec now;
 	double left;
 
 	if (s->paused)
 		return -1;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	left = s->a->interval - ((double)now.tv_sec +
-				 (double)now.tv_nsec * 1e-9 -
-				 (double)s->a->live.before_ns * 1e-9);
+	left = s->a->interval - (double)(pl_clock_ns(CLOCK_MONOTONIC) -
+					 s->a->live.before_ns) * 1e-9;
 	/* Of those that are gone there is nothing new, but others may come. */
 	if (s->over)
 		left = s->a->interval;
@@ -381,11 +379,7 @@ static int show_screen(struct args *a, const struct pl_cmd *cmd)
 static int take_seconds(const struct pl_cmd *cmd, const char *arg,
 			double *seconds)
 {
-	char *end;
-
-	*seconds = strtod(arg, &end);
-	if (((*arg >= '0' && *arg <= '9') || *arg == '.') && !*end &&
-	    *seconds <= 3600)
+	if (pl_opts_number(arg, seconds) && *seconds <= 3600)
 		return PL_GO_ON;
 	return pl_complain(cmd, PL_EXIT_USAGE, "--interval=%s: want seconds, "
 			   "3600 at most", arg);

@@ -566,11 +566,7 @@ static int print_records(struct view *v, struct pl_error *err)
 static int take_number(const struct pl_cmd *cmd, int opt, const char *arg,
 		       double most, double *number)
 {
-	char *end;
-
-	*number = strtod(arg, &end);
-	if (((*arg >= '0' && *arg <= '9') || *arg == '.') && !*end &&
-	    *number >= 0 && *number <= most)
+	if (pl_opts_number(arg, number) && *number <= most)
 		return PL_GO_ON;
 	return pl_complain(cmd, PL_EXIT_USAGE, "--%s=%s: want a number from 0 "
 			   "to %g", options[opt].name, arg, most);

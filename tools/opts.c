@@ -158,6 +158,14 @@ void pl_cmd_help(FILE *f, const struct pl_cmd *cmd)
 	}
 }
 
+bool pl_opts_number(const char *arg, double *number)
+{
+	char *end;
+
+	*number = strtod(arg, &end);
+	return ((*arg >= '0' && *arg <= '9') || *arg == '.') && !*end;
+}
+
 int pl_opts_stop(const struct pl_opts *o, int opt)
 {
 	if (opt != PL_OPT_HELP)

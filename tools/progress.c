@@ -3,10 +3,11 @@
 
 #include "progress.h"
 
+#include "core/clock.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 struct progress {
@@ -19,10 +20,7 @@ struct progress {
 
 static int64_t now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return pl_clock_ns(CLOCK_MONOTONIC) / 1000000;
 }
 
 static void say(struct progress *p)

@@ -4,6 +4,7 @@
 #include "target.h"
 
 #include "core/attach.h"
+#include "core/clock.h"
 #include "core/live.h"
 #include "launch.h"
 
@@ -73,7 +74,6 @@ static int read_maps(struct pl_target *t, char *embedded, size_t size,
 		return errno == ENOENT ? pl_fail(err, PL_ERR_NOENT,
 						 "no process %d", (int)t->pid)
 				       : no_permission(t, err);
-	errno = 0;
 	while (getline(&line, &room, f) > 0) {
 		at = strstr(line, "/memfd:" PL_ATTACH_MARK);
 		if (at)
@@ -83,8 +83,7 @@ static int read_maps(struct pl_target *t, char *embedded, size_t size,
 			snprintf(embedded, size, "python3.%d",
 				 atoi(at + strlen("/libpython3.")));
 	}
-	at = line;
-	free(at);
+	free(line);
 	if (ferror(f)) {
 		fclose(f);
 		return no_permission(t, err);
@@ -441,10 +440,7 @@ static void leave_script(struct pl_target *t)
 
 static double now(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+	return (double)pl_clock_ns(CLOCK_MONOTONIC) * 1e-9;
 }
 
 static bool read_answer(const struct pl_target *t, char *text, size_t size)

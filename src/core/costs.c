@@ -22,22 +22,6 @@ static int64_t share(double cost, uint64_t entries)
 	return !(ns > 0) ? 0 : ns < 4e18 ? (int64_t)ns : (int64_t)4e18;
 }
 
-static int64_t less(int64_t a, int64_t b)
-{
-	int64_t left;
-
-	return __builtin_sub_overflow(a, b, &left) ? INT64_MIN : left;
-}
-
-static int64_t plus(int64_t a, int64_t b)
-{
-	int64_t sum;
-
-	if (__builtin_add_overflow(a, b, &sum))
-		return a < 0 ? INT64_MIN : INT64_MAX;
-	return sum;
-}
-
 /* The caller of a folded call, which only takes back what others have. */
 static bool takes_back(const struct pl_tree_node *t)
 {
@@ -54,12 +38,12 @@ void pl_tree_compensate(struct pl_tree *tree, const struct pl_costs *costs,
 		bool python = t->func != UINT32_MAX && is_python[t->func];
 		uint64_t entries = t->calls + t->resumes;
 
-		t->self_ns = less(t->self_ns,
-				  share(python ? costs->py_in : costs->c_in,
-					entries));
-		up->self_ns = less(up->self_ns,
-				   share(python ? costs->py_out : costs->c_out,
-					 entries));
+		t->self_ns = pl_add_ns(
+			t->self_ns,
+			-share(python ? costs->py_in : costs->c_in, entries));
+		up->self_ns = pl_add_ns(
+			up->self_ns,
+			-share(python ? costs->py_out : costs->c_out, entries));
 	}
 	for (uint32_t i = 0; i < tree->n; i++) {
 		if (nodes[i].self_ns < 0 && !takes_back(&nodes[i]))
@@ -68,8 +52,8 @@ void pl_tree_compensate(struct pl_tree *tree, const struct pl_costs *costs,
 	}
 	for (uint32_t i = tree->n; i-- > 1;)
 		nodes[nodes[i].parent].total_ns =
-			plus(nodes[nodes[i].parent].total_ns,
-			     nodes[i].total_ns);
+			pl_add_ns(nodes[nodes[i].parent].total_ns,
+				  nodes[i].total_ns);
 	/* The marks of folded paths have no time of their own. */
 	for (uint32_t i = 0; i < tree->n; i++)
 		if (takes_back(&nodes[i]))

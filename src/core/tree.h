@@ -128,6 +128,17 @@ struct pl_aggregate {
 	uint32_t *edge_active;		/* private: the same per edge */
 };
 
+/* Of what is damaged sums may come to anything: they stop at the greatest
+ * number, or the least. */
+static inline int64_t pl_add_ns(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return a < 0 ? INT64_MIN : INT64_MAX;
+	return sum;
+}
+
 /* True when anything at all was seen of it. */
 static inline bool pl_figures_seen(const struct pl_figures *f)
 {

@@ -217,26 +217,21 @@ static struct cost cost_of(struct bench *b)
 
 /* ----------------------------------------------------- may it be measured -- */
 
-static bool is_none(const char *module, const char *function, PyObject *arg)
+/* Does sys have nothing set?  @getter: gettrace, getprofile. */
+static bool has_none(const char *getter)
 {
-	PyObject *m = PyImport_ImportModule(module), *f, *found;
-	bool none;
+	PyObject *f = PySys_GetObject(getter);		/* borrowed */
+	PyObject *found = f ? PyObject_CallObject(f, NULL) : NULL;
 
-	f = m ? PyObject_GetAttrString(m, function) : NULL;
-	found = f ? PyObject_CallFunctionObjArgs(f, arg, NULL) : NULL;
-	none = found == Py_None;
-	PyErr_Clear();
 	Py_XDECREF(found);
-	Py_XDECREF(f);
-	Py_XDECREF(m);
-	return none;
+	PyErr_Clear();
+	return found == Py_None;
 }
 
 /* Whoever else watches would see our loops, and we would measure theirs. */
 static bool is_alone(void)
 {
-	if (!is_none("sys", "gettrace", NULL) ||
-	    !is_none("sys", "getprofile", NULL))
+	if (!has_none("gettrace") || !has_none("getprofile"))
 		return false;
 	for (long id = 0; pl_py.version >= 0x030c && id < 6; id++) {
 		PyObject *sys = PySys_GetObject("monitoring"), *tool = NULL;
@@ -278,30 +273,27 @@ static struct pl_session *scratch_for(const struct pl_session *s)
 	return NULL;
 }
 
+/* Without events, then with.  When it fails @scratch may still be on. */
 static bool run_turns(struct pl_session *scratch, struct bench *python,
 		      struct bench *c)
 {
 	enum pl_clock_kind kind = scratch->rec.header->clock;
-	PyObject *type, *value, *traceback;
 	struct pl_error err = { 0 };
-	bool ok = true;
 
-	for (int i = 0; ok && i < TURNS; i++) {
+	for (int i = 0; i < TURNS; i++) {
 		struct pl_recorder *r;
 
-		ok = run_turn(python, i, kind, NULL) &&
-		     run_turn(c, i, kind, NULL) &&
-		     !pl_probe_begin(scratch, NULL, &err);
-		if (!ok)
-			break;
+		if (!run_turn(python, i, kind, NULL) ||
+		    !run_turn(c, i, kind, NULL) ||
+		    pl_probe_begin(scratch, NULL, &err))
+			return false;
 		r = pl_session_recorder(scratch);
-		ok = r && run_turn(python, i, kind, r) &&
-		     run_turn(c, i, kind, r);
-		PyErr_Fetch(&type, &value, &traceback);
+		if (!r || !run_turn(python, i, kind, r) ||
+		    !run_turn(c, i, kind, r))
+			return false;
 		pl_probe_end(scratch);
-		PyErr_Restore(type, value, traceback);
 	}
-	return ok;
+	return true;
 }
 
 static bool measure(const struct pl_session *s, struct bench *python,

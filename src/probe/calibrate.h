@@ -12,8 +12,9 @@
  * A is the difference between a loop of calls that are not recorded and the
  * same loop when they are.  `in` is what the recorder says of the callee, less
  * half of what an unrecorded call takes (or of what the recorder says, if that
- * is shorter), for of that no clock tells how much is the callee's.  All are low quantiles of batches, in ticks of the recording's
- * clock; their distance from the medians is their uncertainty.
+ * is shorter), for of that no clock tells how much is the callee's.  All are low
+ * quantiles of batches, in ticks of the recording's clock; their distance from
+ * the medians is their uncertainty.
  *
  * The loops are the smallest there are, and always in the caches: a program's
  * events cost at least that much, and those of a large one more.

@@ -236,22 +236,13 @@ static int no_memory(struct loader *l)
 		       l->store->path);
 }
 
-static int64_t add_ns(int64_t a, int64_t b)
-{
-	int64_t sum;
-
-	if (__builtin_add_overflow(a, b, &sum))
-		return a < 0 ? INT64_MIN : INT64_MAX;
-	return sum;
-}
-
 static void add(struct pl_figures *to, const struct pl_figures *f)
 {
 	to->calls += f->calls;
 	to->resumes += f->resumes;
 	to->primitive += f->primitive;
-	to->self_ns = add_ns(to->self_ns, f->self_ns);
-	to->cum_ns = add_ns(to->cum_ns, f->cum_ns);
+	to->self_ns = pl_add_ns(to->self_ns, f->self_ns);
+	to->cum_ns = pl_add_ns(to->cum_ns, f->cum_ns);
 	if (f->min_ns >= 0 && (to->min_ns < 0 || f->min_ns < to->min_ns))
 		to->min_ns = f->min_ns;
 	if (to->max_ns < f->max_ns)
@@ -260,8 +251,8 @@ static void add(struct pl_figures *to, const struct pl_figures *f)
 
 static void add_times(struct pl_times *to, const struct pl_times *t)
 {
-	to->self_ns = add_ns(to->self_ns, t->self_ns);
-	to->cum_ns = add_ns(to->cum_ns, t->cum_ns);
+	to->self_ns = pl_add_ns(to->self_ns, t->self_ns);
+	to->cum_ns = pl_add_ns(to->cum_ns, t->cum_ns);
 }
 
 static void add_both(struct pl_both_times *to, const struct pl_both_times *b)

@@ -93,6 +93,11 @@ fuzz_driver_LDADD = $(all_LIBS)
 nodist_fuzz_driver_SOURCES = $(export_built)
 $(fuzz_driver_OBJECTS): $(schema_h) $(html_h) $(export_built)
 
+# How long a tree takes into SQLite; tests/bench/run store builds and runs it.
+EXTRA_PROGRAMS += bench-store
+bench_store_SOURCES = %reldir%/bench/bench_store.c
+bench_store_LDADD = libplstore.la libplcore.la $(SQLITE_LIBS)
+
 # The example of include/proflite.h: a program that embeds Python.
 if HAVE_PYTHON_EMBED
 check_PROGRAMS += embed

@@ -68,6 +68,11 @@ class Accuracy:
             return None
         return answer
 
+    def left_out(self):
+        """What an experiment has to say of itself."""
+        n, self.dropped = self.dropped, 0
+        return "%d runs left out" % n
+
     # ------------------------------------------------------------- A: bias --
 
     def bias(self, tool, share):
@@ -101,8 +106,8 @@ class Accuracy:
                         [cell(ratios), verdict(tool, median(ratios))])
         print("\nA: share of the time that is said to be the calling "
               "function's, in per cent, and the\nodds ratio (goals: proflite "
-              "at most %g, compensated 1 +- %g);\n%d runs left out\n" % (
-                  RAW_GOAL, COMPENSATED_GOAL, self.dropped))
+              "at most %g, compensated 1 +- %g); %s\n" % (
+                  RAW_GOAL, COMPENSATED_GOAL, self.left_out()))
         table(["true share"] + list(map(str, SHARES)) + ["odds ratio", ""],
               rows)
 
@@ -114,7 +119,11 @@ class Accuracy:
             pairs = []
             for _ in range(self.args.rounds):
                 pair = [self.ask(tool, "cause", spin=s) for s in (0, SPIN)]
-                if all(pair):
+                if not all(pair):
+                    continue
+                if max(a["drift"] for a in pair) > self.args.drift:
+                    self.dropped += 1
+                else:
                     pairs.append(pair)
             # A tool that keeps no own times is asked for the total.
             deltas = {name: [] for name in ("slow", "fast", "other")}
@@ -127,7 +136,7 @@ class Accuracy:
             if pairs:
                 rows.append([tool] + [cell(v) for v in deltas.values()])
         print("\nB: by how much a call has become slower, in us; true are %d, 0 "
-              "and 0\n" % SPIN)
+              "and 0; %s\n" % (SPIN, self.left_out()))
         table(["", "slow", "fast", "other"], rows)
 
     # ---------------------------------------------------------- C: closure --
@@ -160,8 +169,8 @@ class Accuracy:
                 "missed: off by %.1f" % far])
         print("\nC: sum of own times, in per cent of the time that passed "
               "(compensated: of the bare\nrun's time), of trees by depth x "
-              "calls a level (goals: within %g, compensated %g)\n" % (
-                  RAW_CLOSURE, COMPENSATED_CLOSURE))
+              "calls a level (goals: within %g, compensated %g); %s\n" % (
+                  RAW_CLOSURE, COMPENSATED_CLOSURE, self.left_out()))
         table([""] + ["%dx%d" % s for s in shapes] + [""], rows)
 
     # ----------------------------------------------------------- D: sleeps --

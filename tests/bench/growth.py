@@ -4,7 +4,8 @@
 What a call adds in CPU time, with 10 to 1,000,000 call paths, nested 1 to
 10,000 deep, with 2 to 10,000 callees of one caller, and from 1 to 64 threads:
 the median of the rounds, and as a multiple of the smallest size's.  Bare runs
-and profiled ones take turns.  Last, what a long loop adds to the memory."""
+and profiled ones take turns with callbacks that do nothing, for what those add
+grows as well.  Last, what a long loop adds to the memory."""
 
 import time
 
@@ -33,17 +34,19 @@ def parse(argv):
 
 
 def added_ns(setup, python, args, shape, size):
-    """One figure a round; only the thread that calls is measured."""
-    values = []
+    """What proflite adds, and callbacks that do nothing; one figure a round."""
+    values = {"proflite": [], "floor": []}
     for _ in range(args.rounds):
-        bare, ours = (setup.measure(python, "growing.py", tool=tool,
-                                    shape=shape, size=size, calls=args.calls)
-                      for tool in ("bare", "proflite"))
-        for answer in bare, ours:
+        answers = [setup.measure(python, "growing.py", tool=tool, shape=shape,
+                                 size=size, calls=args.calls)
+                   for tool in ("bare", *values)]
+        for answer in answers:
             if "failed" in answer:
                 return answer["failed"].splitlines()[-1]
-        values.append((ours["seconds"] - bare["seconds"]) / ours["calls"]
-                      * 1e9)
+        bare = answers.pop(0)["seconds"]
+        for tool, answer in zip(values, answers):
+            values[tool].append((answer["seconds"] - bare) / answer["calls"]
+                                * 1e9)
     return values
 
 
@@ -55,18 +58,23 @@ def report(setup, python, args, progress):
             progress.step("%s %s %d" % (python.name, shape, size))
             values = added_ns(setup, python, args, shape, size)
             if isinstance(values, str):
-                rows.append([shape, size, values, "", ""])
+                rows.append([shape, size, values, "", "", "", ""])
                 continue
-            base = base or median(values)
-            times = median(values) / base
-            rows.append([shape, size, common.cell(values, 1), "%.2f" % times,
-                         "" if times <= GOAL else "missed by %.0f %%" %
-                         ((times / GOAL - 1) * 100)])
+            base = base or {t: median(v) for t, v in values.items()}
+            times = {t: median(v) / base[t] for t, v in values.items()}
+            rows.append([shape, size, common.cell(values["proflite"], 1),
+                         "%.2f" % times["proflite"],
+                         common.cell(values["floor"], 1),
+                         "%.2f" % times["floor"],
+                         "" if times["proflite"] <= GOAL else
+                         "missed by %.0f %%" % (
+                             (times["proflite"] / GOAL - 1) * 100)])
     progress.end()
     print("\n## Python %s\n\nCPU time that a call adds; goal: at most %g times "
-          "that of the smallest size\n" % (".".join(map(str, python.version)),
-                                           GOAL))
-    table(["shape", "size", "ns", "times", ""], rows)
+          "that of the smallest size.\nfloor: under callbacks that do nothing\n"
+          % (".".join(map(str, python.version)), GOAL))
+    table(["shape", "size", "proflite, ns", "times", "floor, ns", "times", ""],
+          rows)
     answer = setup.measure(python, "growing.py", tool="proflite",
                            shape="memory", size=args.loop, calls=0)
     print("\n%d calls of one path: resident memory grew by %s KB" % (

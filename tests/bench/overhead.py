@@ -59,6 +59,8 @@ PROGRAMS = [
     pyperformance("unpack_sequence"),
 ]
 
+FEW = 1000      # calls among which what one adds is lost in the noise
+
 QUICK = ("deltablue", "go", "hexiom", "json_dumps", "logging", "nbody",
          "raytrace", "richards")
 
@@ -194,7 +196,7 @@ class Bench:
         calls = self.calls.get(program)
         n = calls and calls["python"] + (
             0 if tool.endswith("-py") or tool == "trace0" else calls["c"])
-        if not n:
+        if not n or n < FEW:
             return []
         pairs = zip(self.answers[program, tool], self.answers[program, "bare"])
         return [(a["seconds"] - b["seconds"]) / n * 1e9
@@ -239,7 +241,7 @@ def print_added(bench):
     rows = []
     for p in bench.usable:
         calls = bench.calls.get(p.name)
-        if calls and calls["python"] + calls["c"] > 1000:
+        if calls and calls["python"] + calls["c"] > FEW:
             rows.append([p.name] + [
                 cell(bench.added_ns(p.name, t), 0) for t in bench.tools[1:]])
     table(["program"] + bench.tools[1:], rows)

@@ -143,14 +143,26 @@ def bias():
 
 
 def cause():
-    calls, ns = 2000, int(spec["spin"] * 1000)
+    calls, us = 2000, spec["spin"]
+    many = range(200000)
+
+    def spin(turns):
+        for _ in turns:
+            pass
+
+    def us_a_turn():
+        return min(timed(spin, many) for _ in range(5)) / len(many) * 1e6
+
+    first = us_a_turn()
+    # By a loop of its own and not by asking the clock: that is a call, whose
+    # time is another function's.
+    turns = range(round(us / first))
 
     def fast(n):
         return sum([n, 1])
 
     def slow(n):
-        end = perf_counter_ns() + ns
-        while perf_counter_ns() < end:
+        for _ in turns:
             pass
         return n
 
@@ -162,7 +174,10 @@ def cause():
             fast(i)
             slow(i)
             other(i)
-    return dict(profiled(run), calls=calls)
+
+    answer = dict(profiled(run), calls=calls)
+    answer["drift"] = abs(us_a_turn() / first - 1)
+    return answer
 
 
 def closure():

@@ -41,6 +41,12 @@ def of_cprofile(tool):
 
 def of_proflite(tool, prefix=""):
     db = sqlite3.connect(tool.finish()[0])
+    tool.taken_out, = db.execute(
+        "select sum((s.calls + s.resumes) * iif(f.kind = 'python', "
+        "p.cost_py_in_ns + p.cost_py_out_ns, p.cost_c_in_ns + p.cost_c_out_ns))"
+        " / 1e9 from function_stats s join functions f on f.id = s.function_id "
+        "join threads t on t.id = s.thread_id "
+        "join processes p on p.id = t.process_id").fetchone()
     return {name: row for name, *row in db.execute(
         "select function, sum(ncalls), sum(%stottime), sum(%scumtime) "
         "from pstats group by 1" % (prefix, prefix))}
@@ -88,7 +94,8 @@ def profiled(run):
     tool.stop()
     if spec["tool"] in READERS:
         rows = READERS[spec["tool"]](tool)
-    return {"rows": rows, "seconds": seconds}
+    return {"rows": rows, "seconds": seconds,
+            "taken_out": getattr(tool, "taken_out", 0)}
 
 
 # ---------------------------------------------------------- experiments --
@@ -144,19 +151,9 @@ def bias():
 
 def cause():
     calls, us = 2000, spec["spin"]
-    many = range(200000)
-
-    def spin(turns):
-        for _ in turns:
-            pass
-
-    def us_a_turn():
-        return min(timed(spin, many) for _ in range(5)) / len(many) * 1e6
-
-    first = us_a_turn()
-    # By a loop of its own and not by asking the clock: that is a call, whose
-    # time is another function's.
-    turns = range(round(us / first))
+    # The spin is a loop and does not ask the clock: that is a call, whose time
+    # is another function's.
+    turns = ()
 
     def fast(n):
         return sum([n, 1])
@@ -169,14 +166,29 @@ def cause():
     def other(n):
         return [n, n]
 
+    def repeat(n):
+        for i in range(n):
+            slow(i)
+
+    def us_a_call():
+        return min(timed(repeat, 200) for _ in range(5)) / 200 * 1e6
+
     def run():
         for i in range(calls):
             fast(i)
             slow(i)
             other(i)
 
+    def drift():
+        return abs((us_a_call() - empty) / us - 1) if us else 0
+
+    us_a_call()
+    empty = us_a_call()
+    turns = (None,) * 1000
+    turns = (None,) * round(us * 1000 / (us_a_call() - empty))
+    first = drift()
     answer = dict(profiled(run), calls=calls)
-    answer["drift"] = abs(us_a_turn() / first - 1)
+    answer["drift"] = max(first, drift())
     return answer
 
 
@@ -184,8 +196,10 @@ def closure():
     depth, fanout = spec["share"], spec["spin"]
     sys.setrecursionlimit(depth + 200)
 
+    numbers = tuple(range(50))
+
     def leaf():
-        return sum(range(50))
+        return sum(numbers)
 
     def down(n):
         for _ in range(fanout):

@@ -116,24 +116,27 @@ static inline void pl_leave(struct pl_recorder *r, uint64_t key,
  */
 
 /* The child for @key if it is the one hit last or the one behind that, as in
- * a loop that calls f, g, h in turn; else 0. */
-static inline uint32_t pl_child_short(struct pl_recorder *r, uint64_t key)
+ * a loop that calls f, g, h in turn; else NULL.  @id: its number. */
+static inline struct pl_node *pl_child_short(struct pl_recorder *r,
+					     uint64_t key, uint32_t *id)
 {
 	struct pl_node *cur = (struct pl_node *)r->cur;
-	uint32_t id = cur->last;
-	struct pl_node *n = pl_node_at(r, id);
+	struct pl_node *n = pl_node_at(r, *id = cur->last);
 
-	if (pl_likely(n->key == key))
-		return id;
-	if (!id || pl_node_at(r, n->next)->key != key)
-		return 0;
-	return cur->last = n->next;
+	if (pl_likely(n->key == key))	/* never node 0's, see pl_child() */
+		return n;
+	if (!*id)
+		return NULL;
+	n = pl_node_at(r, *id = n->next);
+	if (n->key != key)
+		return NULL;
+	cur->last = *id;
+	return n;
 }
 
-static inline bool pl_push_short(struct pl_recorder *r, uint32_t id,
-				 int resumed, uint32_t flags)
+static inline bool pl_push_short(struct pl_recorder *r, struct pl_node *n,
+				 uint32_t id, int resumed, uint32_t flags)
 {
-	struct pl_node *n = pl_node_at(r, id);
 	struct pl_frame *f = (struct pl_frame *)r->sp;
 
 	if (pl_unlikely(r->sp == r->limit))
@@ -150,9 +153,10 @@ static inline bool pl_push_short(struct pl_recorder *r, uint32_t id,
 static inline bool pl_enter_short(struct pl_recorder *r, uint64_t key,
 				  int resumed, uint32_t flags)
 {
-	uint32_t id = pl_child_short(r, key);
+	uint32_t id;
+	struct pl_node *n = pl_child_short(r, key, &id);
 
-	return pl_likely(id != 0) && pl_push_short(r, id, resumed, flags);
+	return pl_likely(n) && pl_push_short(r, n, id, resumed, flags);
 }
 
 static inline bool pl_leave_short(struct pl_recorder *r, uint64_t key)

@@ -344,6 +344,20 @@ static inline uint64_t plain_key(PyObject *callable, PyObject *arg0)
 	return 0;
 }
 
+/* Classes, and bound methods of Python functions: called nearly as often as C
+ * functions, and nothing to @r. */
+static inline bool is_nothing_to(const struct pl_recorder *r,
+				 PyObject *callable)
+{
+	PyTypeObject *type = Py_TYPE(callable);
+
+	if (type == &PyType_Type)
+		return !(r->flags & PL_RECORDER_ALL_CALLS);
+	return type == pl_py.method_type &&
+	       Py_TYPE(((struct pl_method *)callable)->func) ==
+		       pl_py.function_type;
+}
+
 LONG_PATH call_long(PyObject *const *args)
 {
 	struct callee c = callee_of(args[2], args[3]);
@@ -377,6 +391,12 @@ enter_other_c(struct pl_recorder *r, PyObject *const *args, uint64_t key)
 	return Py_None;
 }
 
+static __attribute__((noinline)) PyObject *
+call_no_plain(const struct pl_recorder *r, PyObject *const *args)
+{
+	return is_nothing_to(r, args[2]) ? Py_None : call_long(args);
+}
+
 static PyObject *on_call(PyObject *self, PyObject *const *args, size_t n,
 			 PyObject *kw)
 {
@@ -387,9 +407,11 @@ static PyObject *on_call(PyObject *self, PyObject *const *args, size_t n,
 	if (pl_likely(Py_TYPE(args[2]) == pl_py.function_type))
 		return Py_None;
 	r = pl_tls_only();
-	key = plain_key(args[2], args[3]);
-	if (pl_unlikely(!r || !key || !(r->flags & PL_RECORDER_BUILTINS)))
+	if (pl_unlikely(!r))
 		return call_long(args);
+	key = plain_key(args[2], args[3]);
+	if (pl_unlikely(!key || !(r->flags & PL_RECORDER_BUILTINS)))
+		return call_no_plain(r, args);
 	if (pl_likely(pl_enter_short(r, key, 0, PL_FRAME_C)))
 		return Py_None;
 	return enter_other_c(r, args, key);
@@ -409,17 +431,26 @@ LONG_PATH c_return_long(PyObject *const *args)
 	return Py_None;
 }
 
+static __attribute__((noinline)) PyObject *
+c_return_other(const struct pl_recorder *r, PyObject *const *args)
+{
+	return is_nothing_to(r, args[2]) ? Py_None : c_return_long(args);
+}
+
 static PyObject *on_c_return(PyObject *self, PyObject *const *args, size_t n,
 			     PyObject *kw)
 {
 	struct pl_recorder *r = pl_tls_only();
-	uint64_t key = plain_key(args[2], args[3]);
+	uint64_t key;
 
 	(void)self, (void)n, (void)kw;
-	if (pl_likely(r && key && r->flags & PL_RECORDER_BUILTINS &&
+	if (pl_unlikely(!r))
+		return c_return_long(args);
+	key = plain_key(args[2], args[3]);
+	if (pl_likely(key && r->flags & PL_RECORDER_BUILTINS &&
 		      pl_leave_short(r, key)))
 		return Py_None;
-	return c_return_long(args);
+	return c_return_other(r, args);
 }
 
 /* ------------------------------------------------------ sys.setprofile -- */

@@ -494,12 +494,15 @@ static __attribute__((noinline)) int on_event_long(PyObject *frame, int what,
 static inline bool enter_frame_short(struct pl_recorder *r, PyObject *frame)
 {
 	uint64_t key = (uint64_t)(uintptr_t)pl_frame_code(frame);
-	uint32_t id = pl_child_short(r, key);
-	const struct pl_func *f = (const struct pl_func *)(r->base +
-		(uint64_t)pl_node_at(r, id)->func * 32);
+	const struct pl_func *f;
+	uint32_t id;
+	struct pl_node *n = pl_child_short(r, key, &id);
 
-	return pl_likely(id && f->pad[0] == FUNC_LOOKED_AT) &&
-	       pl_push_short(r, id, 0, 0);
+	if (pl_unlikely(!n))
+		return false;
+	f = (const struct pl_func *)(r->base + (uint64_t)n->func * 32);
+	return pl_likely(f->pad[0] == FUNC_LOOKED_AT) &&
+	       pl_push_short(r, n, id, 0, 0);
 }
 
 static inline bool c_event_short(struct pl_recorder *r, PyObject *func,

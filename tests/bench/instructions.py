@@ -18,7 +18,8 @@ import prepare
 from common import table
 
 PROGRAMS = ("call", "builtin", "append", "method", "recursion", "generator",
-            "deltablue", "hexiom", "json_dumps", "logging", "richards")
+            "instance", "deltablue", "hexiom", "json_dumps", "logging",
+            "richards")
 TOOLS = ("bare", "floor", "proflite", "cProfile", "floor-py", "proflite-py")
 
 

@@ -28,7 +28,8 @@ def pyperformance(name, *args, folder=None):
 
 
 MICRO = [Program(kind, "micro.py", (kind,)) for kind in
-         ("call", "builtin", "append", "method", "recursion", "generator")]
+         ("call", "builtin", "append", "method", "recursion", "generator",
+          "instance")]
 
 PROGRAMS = [
     pyperformance("async_tree", "none"),

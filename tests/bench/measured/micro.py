@@ -50,8 +50,18 @@ def generator(n):
         pass
 
 
+class Thing:
+    def __init__(self):
+        pass
+
+
+def instance(n):
+    for _ in range(n):
+        Thing()
+
+
 KINDS = {f.__name__: f for f in (call, builtin, append, method, recursion,
-                                 generator)}
+                                 generator, instance)}
 
 
 def seconds_of(loops, kind):

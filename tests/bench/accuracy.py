@@ -18,8 +18,6 @@ D, known sleeps, of four threads and a hundred coroutines.
 
 The tools take turns; a run in which the truth has drifted is left out."""
 
-import time
-
 import common
 import prepare
 from common import cell, median, table
@@ -48,8 +46,7 @@ def parse(argv):
 def verdict(tool, ratio):
     """Of the odds ratio, for those that have a goal."""
     if tool == "proflite":
-        return "reached" if ratio <= RAW_GOAL else \
-            "missed by %.0f %%" % ((ratio / RAW_GOAL - 1) * 100)
+        return common.verdict(ratio, RAW_GOAL)
     if tool == "compensated":
         return "reached" if abs(ratio - 1) <= COMPENSATED_GOAL else \
             "missed: off by %.2f" % (ratio - 1)
@@ -202,8 +199,7 @@ def main(argv):
     setup = common.Setup(args)
     interpreters = common.interpreters(args.python)
     prepare.prepare(setup, interpreters)
-    print("tests/bench/run accuracy %s\n%s, %s" % (
-        " ".join(argv), common.machine(), time.strftime("%Y-%m-%d")))
+    common.print_command("accuracy", argv)
     for python in interpreters:
         print("\n## Python %s" % ".".join(map(str, python.version)))
         accuracy = Accuracy(setup, python, args)

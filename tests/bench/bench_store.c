@@ -328,7 +328,7 @@ int main(int argc, char **argv)
 	ingest(ours);
 	read_rows(&rows, ours);
 	stat(ours, &st);
-	printf("%zu nodes, %u functions, ", rows.n, n_funcs);
+	printf("\n%zu nodes, %u functions, ", rows.n, n_funcs);
 	derive();
 	printf("%u edges; recording %zu MB, database %lld MB\n", n_edges,
 	       pl_session_bytes(&session) >> 20, (long long)st.st_size >> 20);

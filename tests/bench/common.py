@@ -137,6 +137,12 @@ def cell(values, digits=2):
     return "%.*f ±%.*f" % (digits, median(values), digits, spread(values))
 
 
+def verdict(figure, goal):
+    """Of a figure that should be at most @goal."""
+    return "reached" if figure <= goal else \
+        "missed by %.0f %%" % ((figure / goal - 1) * 100)
+
+
 def table(head, rows):
     """A table that reads well as text and is one in Markdown too."""
     rows = [[str(c) for c in row] for row in rows]
@@ -164,6 +170,13 @@ def machine():
         pass
     return "%s, %d cores, Linux %s" % (model, os.cpu_count(),
                                        platform.release())
+
+
+def print_command(mode, argv):
+    """What makes the tables that follow, and where and when it did."""
+    print("tests/bench/run %s %s\n%s, %s" % (
+        mode, " ".join(argv), machine(), time.strftime("%Y-%m-%d")),
+        flush=True)
 
 
 class Progress:

@@ -7,8 +7,6 @@ the median of the rounds, and as a multiple of the smallest size's.  Bare runs
 and profiled ones take turns with callbacks that do nothing, for what those add
 grows as well.  Last, what a long loop adds to the memory."""
 
-import time
-
 import common
 import prepare
 from common import median, table
@@ -67,8 +65,7 @@ def report(setup, python, args, progress):
                          common.cell(values["floor"], 1),
                          "%.2f" % times["floor"],
                          "" if times["proflite"] <= GOAL else
-                         "missed by %.0f %%" % (
-                             (times["proflite"] / GOAL - 1) * 100)])
+                         common.verdict(times["proflite"], GOAL)])
     progress.end()
     print("\n## Python %s\n\nCPU time that a call adds; goal: at most %g times "
           "that of the smallest size.\nfloor: under callbacks that do nothing\n"
@@ -86,8 +83,7 @@ def main(argv):
     setup = common.Setup(args)
     interpreters = common.interpreters(args.python)
     prepare.prepare(setup, interpreters)
-    print("tests/bench/run growth %s\n%s, %s" % (
-        " ".join(argv), common.machine(), time.strftime("%Y-%m-%d")))
+    common.print_command("growth", argv)
     progress = common.Progress(len(interpreters) *
                                sum(map(len, SHAPES.values())))
     for python in interpreters:

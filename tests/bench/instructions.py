@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 import sys
-import time
 
 import common
 import overhead
@@ -104,8 +103,7 @@ def main(argv):
     setup = common.Setup(args)
     interpreters = common.interpreters(args.python)
     prepare.prepare(setup, interpreters)
-    print("tests/bench/run instructions %s\n%s, %s" % (
-        " ".join(argv), common.machine(), time.strftime("%Y-%m-%d")))
+    common.print_command("instructions", argv)
     progress = common.Progress(len(args.programs) * len(args.tools) *
                                len(interpreters))
     for python in interpreters:

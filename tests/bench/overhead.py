@@ -9,7 +9,6 @@ the distance between the quartiles."""
 import json
 import os
 import sys
-import time
 from typing import NamedTuple
 
 import common
@@ -275,8 +274,7 @@ def print_goals(bench):
             bench.means(tool, base)
         goal = goal_of(bench.python.version < (3, 12))
         verdict = "" if goal is None or not values else \
-            "reached" if median(values) <= goal else \
-            "missed by %.0f %%" % ((median(values) / goal - 1) * 100)
+            common.verdict(median(values), goal)
         rows.append([what, cell(values, 3), "%g" % goal if goal else "",
                      verdict])
     if rows:
@@ -326,8 +324,7 @@ def main(argv):
     setup = common.Setup(args)
     interpreters = common.interpreters(args.python)
     prepare.prepare(setup, interpreters)
-    print("tests/bench/run overhead %s\n%s, %s" % (
-        " ".join(argv), common.machine(), time.strftime("%Y-%m-%d")))
+    common.print_command("overhead", argv)
     progress = common.Progress(args.rounds * len(args.programs) *
                                len(args.tools) * len(interpreters))
     raw = {}

@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 
 import common
 
@@ -28,9 +27,7 @@ def main(argv):
         sys.exit("%s: not a build folder; scripts/try makes one, or --build "
                  "names another" % args.build)
     subprocess.run(["make", "-s", "-C", args.build, "bench-store"], check=True)
-    print("tests/bench/run store %s\n%s, %s\n" % (
-        " ".join(argv), common.machine(), time.strftime("%Y-%m-%d")),
-        flush=True)
+    common.print_command("store", argv)
     args.work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=args.work) as folder:
         return common.Setup(args).run(

@@ -54,6 +54,7 @@ static const struct pl_opt options[] = {
 struct args {
 	struct pl_compare_options compare;
 	struct pl_pattern *only;
+	const char *only_text;
 	struct pl_gate **gates;
 	size_t n_gates;
 	const char *base;
@@ -540,6 +541,7 @@ static int take_option(struct args *a, const struct pl_cmd *cmd, int opt,
 	case OPT_FAIL_IF:
 		return take_gate(a, cmd, arg);
 	case OPT_ONLY:
+		a->only_text = arg;
 		return pl_match_compile(cmd, "only", arg, &a->only);
 	case OPT_SORT:
 		return take_metric(cmd, arg, &a->sort);
@@ -663,17 +665,23 @@ static void add_notes(const struct view *v)
 
 static int compare(struct view *v)
 {
+	const struct args *a = v->a;
 	struct pl_error err;
 	int rc = open_sides(v);
 
 	if (rc != PL_GO_ON)
 		return rc;
-	rc = pl_compare(&v->c, &v->side[0], &v->side[1], &v->a->compare, &err);
+	rc = pl_compare(&v->c, &v->side[0], &v->side[1], &a->compare, &err);
 	if (rc)
 		return pl_complain(v->cmd, PL_EXIT_FAILED, "%s", err.text);
+	/* A gate that looks at nothing would pass for ever. */
+	if (v->c.none_match)
+		return pl_complain(v->cmd, PL_EXIT_FAILED, "--only=%s: no "
+				   "function of these runs matches: proflite "
+				   "report prints their names", a->only_text);
 	rc = rank(v);
 	if (rc == PL_GO_ON)
-		rc = v->a->format ? print_records(v) : print_text(v);
+		rc = a->format ? print_records(v) : print_text(v);
 	if (rc != PL_GO_ON)
 		return rc;
 	add_notes(v);

@@ -435,6 +435,9 @@ int pl_compare(struct pl_comparison *c, const struct pl_side *a,
 	if (rc)
 		return rc;
 	c->n_keys = options->paths ? p->paths.n : p->labels.n;
+	c->none_match = options->only != NULL;
+	for (uint32_t i = 0; i < p->labels.n && c->none_match; i++)
+		c->none_match = !p->matches[i];
 	add_totals(c);
 	return 0;
 }

@@ -44,6 +44,7 @@ struct pl_comparison {
 	/* All that are chosen together; cumtime is tottime there. */
 	struct pl_compare_row total;
 	bool folded;			/* a run came to its max_nodes */
+	bool none_match;		/* options->only no function at all */
 	struct pl_compare_private *priv;
 };
 

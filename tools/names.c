@@ -82,15 +82,21 @@ static char *make_label(const struct pl_pfunc *f, const char *name)
 	return label;
 }
 
+static int search(const struct pl_pattern *pattern, char *text)
+{
+	int found = text ? pl_pattern_search(pattern, text, strlen(text))
+			 : PL_ERR_NOMEM;
+
+	free(text);
+	return found;
+}
+
 static int match(const struct pl_pattern *pattern, const struct pl_pfunc *f,
 		 const char *name)
 {
-	char *label = make_label(f, name);
-	int found = label ? pl_pattern_search(pattern, label, strlen(label))
-			  : PL_ERR_NOMEM;
+	int found = search(pattern, make_label(f, name));
 
-	free(label);
-	return found;
+	return found ? found : search(pattern, pl_pytext_clean(name));
 }
 
 int64_t pl_match_funcs(const struct pl_pattern *pattern,

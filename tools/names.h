@@ -33,8 +33,9 @@ int pl_match_compile(const struct pl_cmd *cmd, const char *name,
 
 /*
  * Set @bit in @choice[i] of every function i in whose label, "file:line(name)"
- * or "{name}" as the report prints it, @pattern is found, with or without the
- * name's classes.  Returns how many, or a negative enum pl_err.
+ * or "{name}" as the report prints it, @pattern is found, or in whose name
+ * alone (which "^" and "$" tell apart), with or without the name's classes.
+ * Returns how many, or a negative enum pl_err.
  */
 int64_t pl_match_funcs(const struct pl_pattern *pattern,
 		       const struct pl_profile *profile, uint8_t bit,

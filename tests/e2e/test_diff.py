@@ -242,6 +242,11 @@ class Diff(Case):
         # Any of several
         self.diff("--fail-if", "tottime > +50%", *gate, "1", "3", check=1)
         self.assertEqual(self.diff("-q", *gate, "1", "2"), "")
+        # One that looks at nothing does not pass.
+        done = self.tool("diff", *gate, "--only", "laef", "1", "2", check=1)
+        self.assertEqual((done.stdout, done.stderr), (
+            "", "proflite diff: --only=laef: no function of these runs "
+            "matches: proflite report prints their names\n"))
         text = self.diff("-q", *gate, "1", "3", check=1)
         self.assertTrue(text.startswith("failed: ncalls > +0%\n  leaf  "), text)
         # A value, for which nothing need have changed

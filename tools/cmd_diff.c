@@ -73,13 +73,21 @@ struct ranked {
 	double weight;
 };
 
+/* The rows that matter most; what a table of twenty lines leaves out is counted
+ * and not sorted. */
+struct ranking {
+	struct ranked *rows;
+	uint32_t n, capacity;
+	uint32_t wanted;
+	uint32_t n_all;
+};
+
 struct view {
 	const struct args *a;
 	const struct pl_cmd *cmd;
 	struct pl_side side[2];
 	struct pl_comparison c;
-	struct ranked *rows;
-	uint32_t n;
+	struct ranking changed;
 	struct pl_term term;
 	bool failed;
 };
@@ -154,6 +162,40 @@ static int by_weight(const void *a, const void *b)
 	return x->key < y->key ? -1 : x->key > y->key;
 }
 
+/* Of at most @n_rows the first @wanted. */
+static int ranking_init(struct ranking *r, uint32_t n_rows, uint32_t wanted)
+{
+	*r = (struct ranking){
+		.wanted = wanted,
+		.capacity = wanted < n_rows / 2 ? 2 * wanted : n_rows,
+	};
+	r->rows = malloc(((size_t)r->capacity + 1) * sizeof(*r->rows));
+	return r->rows ? 0 : PL_ERR_NOMEM;
+}
+
+static void ranking_sort(struct ranking *r)
+{
+	qsort(r->rows, r->n, sizeof(*r->rows), by_weight);
+	if (r->n > r->wanted)
+		r->n = r->wanted;
+}
+
+static void ranking_add(struct ranking *r, uint32_t key,
+			const struct pl_change *c)
+{
+	const struct ranked row = { key, pl_change_is_noise(c),
+				    fabs(c->b - c->a) };
+
+	r->n_all++;
+	if (r->n == r->capacity)
+		ranking_sort(r);
+	/* Those up to wanted are in order once some were left out. */
+	if (r->n_all > r->capacity &&
+	    by_weight(&r->rows[r->wanted - 1], &row) < 0)
+		return;
+	r->rows[r->n++] = row;
+}
+
 /* In what is printed of it: of a caller whose callee is slower that is not so,
  * unless cumtime is asked for. */
 static bool differs(const struct view *v, const struct pl_compare_row *row)
@@ -165,24 +207,26 @@ static bool differs(const struct view *v, const struct pl_compare_row *row)
 	return false;
 }
 
-/* Every row that differs, what matters most first. */
+/* How many rows are printed at most. */
+static uint32_t n_wanted(const struct args *a)
+{
+	if (a->lines < 0 && !a->format)
+		return DEFAULT_LINES;
+	return a->lines > 0 && a->lines < UINT32_MAX ? (uint32_t)a->lines
+						     : UINT32_MAX;
+}
+
+/* The rows that differ, what matters most first. */
 static int rank(struct view *v)
 {
-	enum pl_metric_id m = v->a->sort;
 	struct pl_compare_row row;
 
-	v->rows = malloc(((size_t)v->c.n_keys + 1) * sizeof(*v->rows));
-	if (!v->rows)
+	if (ranking_init(&v->changed, v->c.n_keys, n_wanted(v->a)))
 		return no_memory(v->cmd);
-	for (uint32_t key = 0; key < v->c.n_keys; key++) {
-		const struct pl_change *c = &row.changes[m];
-
-		if (!pl_compare_row(&v->c, key, &row) || !differs(v, &row))
-			continue;
-		v->rows[v->n++] = (struct ranked){
-			key, pl_change_is_noise(c), fabs(c->b - c->a) };
-	}
-	qsort(v->rows, v->n, sizeof(*v->rows), by_weight);
+	for (uint32_t key = 0; key < v->c.n_keys; key++)
+		if (pl_compare_row(&v->c, key, &row) && differs(v, &row))
+			ranking_add(&v->changed, key, &row.changes[v->a->sort]);
+	ranking_sort(&v->changed);
 	return PL_GO_ON;
 }
 
@@ -309,23 +353,19 @@ static void add_row(const struct view *v, struct pl_table *t, uint32_t key)
 static int put_table(const struct view *v)
 {
 	struct pl_table t = { .columns = columns[v->a->sort], .n_columns = 8 };
-	uint32_t n = v->n;
+	uint32_t left = v->changed.n_all - v->changed.n;
 	int rc;
 
-	if (v->a->lines < 0 && n > DEFAULT_LINES)
-		n = DEFAULT_LINES;
-	else if (v->a->lines > 0 && n > v->a->lines)
-		n = (uint32_t)v->a->lines;
-	for (uint32_t i = 0; i < n; i++)
-		add_row(v, &t, v->rows[i].key);
+	for (uint32_t i = 0; i < v->changed.n; i++)
+		add_row(v, &t, v->changed.rows[i].key);
 	putchar('\n');
 	rc = pl_table_print(&t, &v->term);
 	pl_table_release(&t);
-	if (!v->n)
+	if (!v->changed.n_all)
 		puts("nothing differs");
-	if (n < v->n)
-		printf("%" PRIu32 " more differ%s: -n 0 shows all\n", v->n - n,
-		       v->n - n == 1 ? "s" : "");
+	if (left)
+		printf("%" PRIu32 " more differ%s: -n 0 shows all\n", left,
+		       left == 1 ? "s" : "");
 	return rc ? no_memory(v->cmd) : PL_GO_ON;
 }
 
@@ -364,47 +404,41 @@ static void put_offender(const struct view *v, const struct pl_gate *gate,
 	free(name);
 }
 
-/* Those of whom it holds, in the order of their change: *@n, and malloc'ed. */
-static struct ranked *find_offenders(const struct view *v,
-				     const struct pl_gate *gate, uint32_t *n)
+/* Those of whom it holds, the totals among them. */
+static int find_offenders(const struct view *v, const struct pl_gate *gate,
+			  struct ranking *found)
 {
-	struct ranked *found = malloc(((size_t)v->c.n_keys + 1) *
-				      sizeof(*found));
 	enum pl_metric_id m = pl_gate_metric(gate);
 	struct pl_compare_row row;
 
-	*n = 0;
-	for (uint32_t key = 0; found && key <= v->c.n_keys; key++) {
-		const struct pl_change *c = &row.changes[m];
-
+	if (ranking_init(found, v->c.n_keys + 1, MOST_OFFENDERS))
+		return no_memory(v->cmd);
+	for (uint32_t key = 0; key <= v->c.n_keys; key++)
 		if (get_row(v, key, &row) && pl_gate_holds(gate, row.changes))
-			found[(*n)++] = (struct ranked){
-				.key = key, .weight = fabs(c->b - c->a) };
-	}
-	if (*n)
-		qsort(found, *n, sizeof(*found), by_weight);
-	return found;
+			ranking_add(found, key, &row.changes[m]);
+	ranking_sort(found);
+	return PL_GO_ON;
 }
 
 static int judge(struct view *v, const struct pl_gate *gate)
 {
-	uint32_t n;
-	struct ranked *found = find_offenders(v, gate, &n);
+	struct ranking found;
+	int rc = find_offenders(v, gate, &found);
 
-	if (!found)
-		return no_memory(v->cmd);
-	if (n)
+	if (rc != PL_GO_ON)
+		return rc;
+	if (found.n)
 		v->failed = true;
-	if (!v->a->format && (n || !v->a->quiet))
+	if (!v->a->format && (found.n || !v->a->quiet))
 		printf("%s%s%s: %s%s\n", v->a->quiet ? "" : "\n",
-		       pl_term_color(&v->term, n ? PL_RED : PL_GREEN),
-		       n ? "failed" : "passed", pl_gate_text(gate),
+		       pl_term_color(&v->term, found.n ? PL_RED : PL_GREEN),
+		       found.n ? "failed" : "passed", pl_gate_text(gate),
 		       pl_term_color(&v->term, PL_PLAIN));
-	for (uint32_t i = 0; i < n && i < MOST_OFFENDERS && !v->a->format; i++)
-		put_offender(v, gate, found[i].key);
-	if (n > MOST_OFFENDERS && !v->a->format)
-		printf("  and %" PRIu32 " more\n", n - MOST_OFFENDERS);
-	free(found);
+	for (uint32_t i = 0; i < found.n && !v->a->format; i++)
+		put_offender(v, gate, found.rows[i].key);
+	if (found.n < found.n_all && !v->a->format)
+		printf("  and %" PRIu32 " more\n", found.n_all - found.n);
+	free(found.rows);
 	return PL_GO_ON;
 }
 
@@ -480,8 +514,6 @@ static void put_record(const struct view *v, struct pl_records *r, uint32_t key)
 
 static int print_records(struct view *v)
 {
-	uint32_t n = v->a->lines > 0 && v->a->lines < v->n ?
-		     (uint32_t)v->a->lines : v->n;
 	struct pl_records r;
 	int rc = judge_all(v);
 
@@ -489,8 +521,8 @@ static int print_records(struct view *v)
 		return rc;
 	pl_records_begin(&r, stdout, v->a->format, record_columns);
 	put_record(v, &r, v->c.n_keys);
-	for (uint32_t i = 0; i < n; i++)
-		put_record(v, &r, v->rows[i].key);
+	for (uint32_t i = 0; i < v->changed.n; i++)
+		put_record(v, &r, v->changed.rows[i].key);
 	pl_records_end(&r);
 	return PL_GO_ON;
 }
@@ -696,7 +728,7 @@ static int run(const struct pl_cmd *cmd, int argc, char **argv)
 
 	if (status == PL_GO_ON)
 		status = compare(&v);
-	free(v.rows);
+	free(v.changed.rows);
 	pl_comparison_release(&v.c);
 	pl_side_release(&v.side[0]);
 	pl_side_release(&v.side[1]);

@@ -286,7 +286,10 @@ static int by_value(const void *a, const void *b)
 static void summarize(double *values, size_t n, double *median, double *low,
 		      double *high)
 {
-	qsort(values, n, sizeof(*values), by_value);
+	/* One run a side is what most compare, and the call costs as much as
+	 * all the rest here. */
+	if (n > 1)
+		qsort(values, n, sizeof(*values), by_value);
 	*low = values[0];
 	*high = values[n - 1];
 	*median = n % 2 ? values[n / 2]
@@ -359,8 +362,10 @@ static void add_totals(struct pl_comparison *c)
 		add_up(p, true, m);
 		make_change(p, change);
 		p->all[m] = change->b;
-		add_up(p, false, m);
-		make_change(p, change);
+		if (p->options->only) {
+			add_up(p, false, m);
+			make_change(p, change);
+		}
 		change->all = p->all[m];
 	}
 	c->total.file = "~";

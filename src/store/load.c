@@ -631,18 +631,21 @@ static uint64_t read_index(const struct tree_reader *r, int column)
 }
 
 /* Ids have no gap, and every node lies within the innermost one that encloses
- * it: then the whole is a tree in preorder. */
-static bool is_next(const struct tree_reader *r, uint64_t end)
+ * it, *@parent: then the whole is a tree in preorder. */
+static bool is_next(const struct tree_reader *r, uint64_t end,
+		    uint32_t *parent)
 {
 	const struct pl_tree_node *nodes = r->tree->nodes;
 	uint32_t i = r->tree->n, up = i ? i - 1 : 0;
 
+	*parent = 0;
 	if (i == r->n || read_index(r, 0) != i || end <= i)
 		return false;
 	if (!i)
 		return end == r->n;
 	while (nodes[up].end <= i)
 		up = nodes[up].parent;
+	*parent = up;
 	return read_index(r, 1) == up && end <= nodes[up].end;
 }
 
@@ -651,11 +654,12 @@ static bool read_node(const struct tree_reader *r)
 	uint64_t end = read_index(r, 2) + 1;
 	bool has_func = sqlite3_column_type(r->stmt, 3) != SQLITE_NULL;
 	struct pl_tree_node *t = &r->tree->nodes[r->tree->n];
+	uint32_t parent;
 
-	if (!is_next(r, end))
+	if (!is_next(r, end, &parent))
 		return false;
 	*t = (struct pl_tree_node){
-		.parent = r->tree->n ? (uint32_t)read_index(r, 1) : 0,
+		.parent = parent,
 		.end = (uint32_t)end,
 		.func = UINT32_MAX,
 		.flags = (uint32_t)sqlite3_column_int64(r->stmt, 4),

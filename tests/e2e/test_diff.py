@@ -114,6 +114,36 @@ class Diff(Case):
         self.assertIn("nothing differs", self.diff(self.db, "1", "1"))
 
     @once
+    def test_the_first_of_many_are_the_greatest(self):
+        """The table keeps no more rows than it prints; in whatever order they
+        come, they are those that all of them sorted begin with."""
+        app = self.script("""
+            import sys
+            for i in range(300):        # each change is another: 7 is coprime
+                exec("def f%d(): pass" % i)
+                for _ in range((7 * i % 300 + 1) * (len(sys.argv) - 1)):
+                    globals()["f%d" % i]()
+            """, "many.py")
+        self.make(app=app)
+        self.make("again", app=app)
+        ncalls = ["-s", "ncalls", "--only", "^f[0-9]+$"]
+        greatest = ["%d" % n for n in range(300, 0, -1)]
+
+        def shown(*flags):
+            rows = self.diff(*ncalls, *flags).splitlines()
+            return [r.split()[1] for r in rows if "<string>" in r]
+
+        self.assertEqual(shown("-n", "0"), greatest)
+        self.assertEqual(shown(), greatest[:20])
+        for n in 1, 149, 150, 151, 299, 300, 301:
+            self.assertEqual(shown("-n", n), greatest[:n])
+        self.assertIn("\n280 more differ: -n 0 shows all\n", self.diff(*ncalls))
+        text = self.diff(*ncalls, "-q", "--fail-if", "ncalls > +0", check=1)
+        self.assertEqual([line.split("-> ")[1].split()[0]
+                          for line in text.splitlines() if "<string>" in line],
+                         greatest[:49])         # and the totals
+
+    @once
     def test_csv_is_json(self):
         self.make("10")
         self.make("15", "extra")

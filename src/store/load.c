@@ -322,11 +322,43 @@ static int add_thread_figures(struct loader *l, sqlite3_stmt *stmt,
 	return rc;
 }
 
+static int by_pair(const void *a, const void *b)
+{
+	const struct pl_pedge *x = a, *y = b;
+
+	if (x->caller != y->caller)
+		return x->caller < y->caller ? -1 : 1;
+	return x->callee < y->callee ? -1 : x->callee > y->callee;
+}
+
+/* Pairs of several threads: those that are equal become one. */
+static void merge_edges(struct pl_profile *p)
+{
+	uint32_t n = 0;
+
+	qsort(p->edges, p->n_edges, sizeof(*p->edges), by_pair);
+	for (uint32_t i = 0; i < p->n_edges; i++) {
+		if (n && !by_pair(&p->edges[n - 1], &p->edges[i])) {
+			add(&p->edges[n - 1].f, &p->edges[i].f);
+			add_both(&p->edges[n - 1].both, &p->edges[i].both);
+		} else {
+			p->edges[n++] = p->edges[i];
+		}
+	}
+	p->n_edges = n;
+}
+
+/* Merged on the way as well, so that a thousand processes of one program take
+ * no more room than two. */
 static struct pl_pedge *new_edge(struct loader *l)
 {
 	struct pl_profile *p = l->out;
 
-	if (p->n_edges == l->edges_capacity) {
+	if (p->n_edges < l->edges_capacity)
+		return &p->edges[p->n_edges++];
+	if (p->n_edges)
+		merge_edges(p);
+	if (p->n_edges >= l->edges_capacity / 2) {
 		uint32_t n = l->edges_capacity ? l->edges_capacity * 2 : 1024;
 		void *edges = realloc(p->edges, (size_t)n * sizeof(*p->edges));
 
@@ -369,32 +401,6 @@ static int add_thread_edges(struct loader *l, sqlite3_stmt *stmt,
 	}
 	sqlite3_reset(stmt);
 	return rc;
-}
-
-static int by_pair(const void *a, const void *b)
-{
-	const struct pl_pedge *x = a, *y = b;
-
-	if (x->caller != y->caller)
-		return x->caller < y->caller ? -1 : 1;
-	return x->callee < y->callee ? -1 : x->callee > y->callee;
-}
-
-/* Pairs of several threads: those that are equal become one. */
-static void merge_edges(struct pl_profile *p)
-{
-	uint32_t n = 0;
-
-	qsort(p->edges, p->n_edges, sizeof(*p->edges), by_pair);
-	for (uint32_t i = 0; i < p->n_edges; i++) {
-		if (n && !by_pair(&p->edges[n - 1], &p->edges[i])) {
-			add(&p->edges[n - 1].f, &p->edges[i].f);
-			add_both(&p->edges[n - 1].both, &p->edges[i].both);
-		} else {
-			p->edges[n++] = p->edges[i];
-		}
-	}
-	p->n_edges = n;
 }
 
 /* Both times at once: a report may show them side by side. */

@@ -10,6 +10,7 @@
 #define PL_TOOLS_CMD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 enum pl_exit {
@@ -78,11 +79,17 @@ int pl_opts_stop(const struct pl_opts *o, int opt);
 /* Whether an argument is a number that is not negative: 10, .5, 1e3. */
 bool pl_opts_number(const char *arg, double *number);
 
+/* The same of a whole number; one that is too large is the largest. */
+bool pl_opts_whole(const char *arg, int64_t *number);
+
+/* What -n was given: PL_GO_ON, or PL_EXIT_USAGE when it is no whole number. */
+int pl_opts_lines(const struct pl_cmd *cmd, const char *arg, int64_t *lines);
+
 /* What `proflite help CMD` prints. */
 void pl_cmd_help(FILE *f, const struct pl_cmd *cmd);
 
-/* `proflite CMD: SENTENCE` on stderr; returns @status for `return`.  @cmd is
- * NULL for the program itself. */
+/* `proflite CMD: SENTENCE` on stderr, on one line whatever names are in it;
+ * returns @status for `return`.  @cmd is NULL for the program itself. */
 int pl_complain(const struct pl_cmd *cmd, int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

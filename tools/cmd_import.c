@@ -114,6 +114,11 @@ static int add_file(const struct import *im, struct source *s, const char *path)
 		return rc;
 	rc = pl_pstats_reader_add(s->reader, data, size, &kind, &err);
 	free(data);
+	if (rc == PL_ERR_FORMAT)
+		return pl_complain(im->cmd, PL_EXIT_FAILED,
+				   "%s is no file "
+				   "that cProfile has written: %s",
+				   path, err.text);
 	if (rc)
 		return fail(im, path, err.text);
 	add_note(im, path, kind);

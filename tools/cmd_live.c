@@ -400,7 +400,8 @@ static int take_sort(const struct pl_cmd *cmd, const char *arg,
 static int take_option(struct args *a, const struct pl_cmd *cmd, int opt,
 		       const char *arg)
 {
-	char *end;
+	int64_t lines;
+	int rc;
 
 	switch (opt) {
 	case OPT_ONCE:
@@ -413,11 +414,9 @@ static int take_option(struct args *a, const struct pl_cmd *cmd, int opt,
 	case OPT_FILTER:
 		return pl_match_compile(cmd, "filter", arg, &a->filter);
 	case OPT_LINES:
-		a->view.height = strtoul(arg, &end, 10);
-		if (*arg >= '0' && *arg <= '9' && !*end)
-			return PL_GO_ON;
-		return pl_complain(cmd, PL_EXIT_USAGE, "-n %s: want a whole "
-				   "number, 0 for all", arg);
+		rc = pl_opts_lines(cmd, arg, &lines);
+		a->view.height = (size_t)lines;
+		return rc;
 	}
 	if (pl_records_parse(arg, &a->format))
 		return PL_GO_ON;

@@ -226,9 +226,6 @@ static int make_pprof(const struct pl_cmd *cmd, struct pl_store *store,
 static const char *first_line(char *text)
 {
 	text[strcspn(text, "\r\n")] = '\0';
-	for (char *p = text; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 127)
-			*p = '?';
 	if (strlen(text) > 200)
 		text[200] = '\0';
 	return text;

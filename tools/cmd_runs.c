@@ -157,8 +157,10 @@ static int print_runs(const struct pl_cmd *cmd, const char *db,
 		      enum pl_records_format format)
 {
 	struct pl_table living = { .columns = columns, .n_columns = N_COLUMNS };
-	struct pl_source source = {
-		.db = db, .found = add_living, .found_ctx = &living};
+	struct pl_source source = { .db = db,
+				    .may_be_absent = true,
+				    .found = add_living,
+				    .found_ctx = &living };
 	struct pl_run *runs = NULL;
 	struct pl_store *store;
 	struct pl_error err;
@@ -166,7 +168,7 @@ static int print_runs(const struct pl_cmd *cmd, const char *db,
 	int rc = pl_source_open(&source, cmd, &store);
 
 	if (!rc) {
-		rc = pl_store_runs(store, &runs, &n, &err);
+		rc = store ? pl_store_runs(store, &runs, &n, &err) : 0;
 		pl_store_close(store);
 		if (rc)
 			rc = pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);

@@ -450,18 +450,13 @@ static void put_text(void *ctx, const struct view *v, const struct step *s)
 static void put_head(const struct text *t, const struct view *v)
 {
 	const struct pl_stacks *s = &v->stacks;
-	const char *command = s->n_processes && s->processes[0].command ?
-			      s->processes[0].command : "?";
-	char line[400];
-	size_t left = t->term.width;
 
-	snprintf(line, sizeof(line), "run %" PRId64 ", %.3f %s in %" PRIu64
-		 " calls: %s", s->profile.run_id, v->total / t->unit->ns, t->unit->name,
-		 v->calls, command);
-	pl_term_put(&t->term, stdout, line, &left);
-	printf("\n\n%s%6s %7s %2s %7s %2s %15s%s\n",
-	       pl_term_color(&t->term, PL_BOLD), "total", "total", t->unit->name,
-	       "self", t->unit->name, "calls", pl_term_color(&t->term, PL_PLAIN));
+	pl_run_write(&t->term, stdout, s->profile.run_id, v->total, v->calls,
+		     s->n_processes ? s->processes[0].command : NULL);
+	printf("\n%s%6s %7s %2s %7s %2s %15s%s\n",
+	       pl_term_color(&t->term, PL_BOLD), "total", "total",
+	       t->unit->name, "self", t->unit->name, "calls",
+	       pl_term_color(&t->term, PL_PLAIN));
 }
 
 static void put_foot(const struct view *v, uint32_t left_out)
@@ -563,29 +558,28 @@ static int print_records(struct view *v, struct pl_error *err)
 
 /* ------------------------------------------------------------ the command -- */
 
-static int take_number(const struct pl_cmd *cmd, int opt, const char *arg,
-		       double most, double *number)
-{
-	if (pl_opts_number(arg, number) && *number <= most)
-		return PL_GO_ON;
-	return pl_complain(cmd, PL_EXIT_USAGE, "--%s=%s: want a number from 0 "
-			   "to %g", options[opt].name, arg, most);
-}
-
 static int take_option(struct args *a, const struct pl_cmd *cmd, int opt,
 		       const char *arg)
 {
-	double number = 0;
 	int rc = PL_GO_ON;
 
 	switch (opt) {
 	case OPT_LINES:
+		return pl_opts_lines(cmd, arg, &a->lines);
 	case OPT_DEPTH:
-		rc = take_number(cmd, opt, arg, 1e9, &number);
-		*(opt == OPT_LINES ? &a->lines : &a->depth) = (int64_t)number;
-		return rc;
+		if (pl_opts_whole(arg, &a->depth))
+			return rc;
+		return pl_complain(cmd, PL_EXIT_USAGE,
+				   "--depth=%s: want a "
+				   "whole number",
+				   arg);
 	case OPT_PERCENT:
-		return take_number(cmd, opt, arg, 100, &a->percent);
+		if (pl_opts_number(arg, &a->percent) && a->percent <= 100)
+			return rc;
+		return pl_complain(cmd, PL_EXIT_USAGE,
+				   "--min-percent=%s: want "
+				   "a number from 0 to 100",
+				   arg);
 	case OPT_FOCUS:
 		return pl_match_compile(cmd, "focus", arg, &a->focus);
 	case OPT_IGNORE:

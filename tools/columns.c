@@ -335,17 +335,11 @@ static void choose_units(struct text *t)
 static void put_head(const struct text *t)
 {
 	const struct pl_columns_view *how = t->rows->how;
-	const struct pl_unit *unit = pl_unit_for((double)t->rows->all.self_ns);
-	char line[400];
-	size_t left = t->term->width;
 
-	snprintf(line, sizeof(line),
-		 "run %" PRId64 ", %.3f %s in %" PRIu64 " calls%s%s",
-		 how->profile->run_id, (double)t->rows->all.self_ns / unit->ns,
-		 unit->name, t->rows->view.total_calls,
-		 how->command ? ": " : "", how->command ? how->command : "");
-	pl_term_put(t->term, stdout, line, &left);
-	fputs("\n\n", stdout);
+	pl_run_write(t->term, stdout, how->profile->run_id,
+		     (double)t->rows->all.self_ns, t->rows->view.total_calls,
+		     how->command);
+	putchar('\n');
 }
 
 static void put_titles(const struct text *t)

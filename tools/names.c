@@ -6,6 +6,7 @@
 #include "export/places.h"
 #include "pytext.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,22 @@ void pl_func_write(const struct pl_term *term, FILE *f, const char *name,
 	pl_term_put(term, f, place, left);
 	fputs(pl_term_color(term, PL_PLAIN), f);
 	free(place);
+}
+
+void pl_run_write(const struct pl_term *term, FILE *f, int64_t run, double ns,
+		  uint64_t calls, const char *command)
+{
+	const struct pl_unit *unit = pl_unit_for(ns);
+	size_t left = term->width;
+	char *line;
+
+	if (asprintf(&line, "run %" PRId64 ", %.3f %s in %" PRIu64 " calls%s%s",
+		     run, ns / unit->ns, unit->name, calls, command ? ": " : "",
+		     command ? command : "") < 0)
+		return;
+	pl_term_put(term, f, line, &left);
+	putc('\n', f);
+	free(line);
 }
 
 int pl_match_compile(const struct pl_cmd *cmd, const char *name,

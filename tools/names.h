@@ -26,6 +26,10 @@ char *pl_func_name(const struct pl_pfunc *func);
 void pl_func_write(const struct pl_term *term, FILE *f, const char *name,
 		   const char *file, int line, const char *cwd, size_t *left);
 
+/* Write "run 1, 2.345 ms in 12 calls: COMMAND", which may be NULL. */
+void pl_run_write(const struct pl_term *term, FILE *f, int64_t run, double ns,
+		  uint64_t calls, const char *command);
+
 /* Compile the argument of option @name.  PL_GO_ON, or an exit status after
  * complaining. */
 int pl_match_compile(const struct pl_cmd *cmd, const char *name,

@@ -2,6 +2,7 @@
 #include <config.h>
 
 #include "cmd.h"
+#include "pytext.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,14 +11,19 @@
 
 int pl_complain(const struct pl_cmd *cmd, int status, const char *fmt, ...)
 {
+	char *text = NULL;
 	va_list ap;
 
-	fflush(stdout);			/* what was printed came before */
-	fprintf(stderr, "proflite%s%s: ", cmd ? " " : "", cmd ? cmd->name : "");
+	fflush(stdout); /* what was printed came before */
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	if (vasprintf(&text, fmt, ap) < 0)
+		text = NULL;
 	va_end(ap);
-	putc('\n', stderr);
+	if (text)
+		pl_pytext_tame(text);
+	fprintf(stderr, "proflite%s%s: %s\n", cmd ? " " : "",
+		cmd ? cmd->name : "", text ? text : "out of memory");
+	free(text);
 	return status;
 }
 
@@ -164,6 +170,20 @@ bool pl_opts_number(const char *arg, double *number)
 
 	*number = strtod(arg, &end);
 	return ((*arg >= '0' && *arg <= '9') || *arg == '.') && !*end;
+}
+
+bool pl_opts_whole(const char *arg, int64_t *number)
+{
+	*number = strtoll(arg, NULL, 10);
+	return *arg && !arg[strspn(arg, "0123456789")];
+}
+
+int pl_opts_lines(const struct pl_cmd *cmd, const char *arg, int64_t *lines)
+{
+	if (pl_opts_whole(arg, lines))
+		return PL_GO_ON;
+	return pl_complain(cmd, PL_EXIT_USAGE,
+			   "-n %s: want a whole number, 0 for all", arg);
 }
 
 int pl_opts_stop(const struct pl_opts *o, int opt)

@@ -77,6 +77,8 @@ static int name_rows(struct pl_text_view *v, struct pl_error *err)
 		v->names[i] = std_name(&v->stats.stats[i].label);
 		if (!v->names[i])
 			return no_memory(err);
+		if (v->options->tame)
+			pl_pytext_tame(v->names[i]);
 		v->list[i] = i;
 	}
 	v->n_list = v->stats.n_items;

@@ -62,6 +62,7 @@ struct pl_text_options {
 	size_t n_keys;			/* 0: in the order of the profile */
 	bool reverse;
 	bool strip_dirs;
+	bool tame; /* names are for a terminal */
 	const struct pl_restriction *restrictions; /* applied in turn */
 	size_t n_restrictions;
 };

@@ -52,6 +52,33 @@ char *pl_pytext_clean(const char *text)
 	return escape_bytes(text, true);
 }
 
+/* C0, DEL and C1; also as the bytes that they are, or that surrogates stand
+ * for, since those come out as bytes. */
+static bool is_control(int32_t c, const char *s)
+{
+	if (c < 0)
+		c = (uint8_t)*s;
+	else if (c >= 0xdc80 && c <= 0xdcff)
+		c -= 0xdc00;
+	return c < ' ' || (c >= 0x7f && c < 0xa0);
+}
+
+void pl_pytext_tame(char *text)
+{
+	size_t n = strlen(text), len;
+	char *to = text;
+
+	for (; n; text += len, n -= len) {
+		if (is_control(pl_wtf8_next(text, n, &len), text)) {
+			*to++ = '?';
+			continue;
+		}
+		memmove(to, text, len);
+		to += len;
+	}
+	*to = '\0';
+}
+
 void pl_pytext_put(FILE *f, const char *text)
 {
 	size_t len;

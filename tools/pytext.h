@@ -20,6 +20,10 @@ char *pl_pytext_from_bytes(const char *bytes);
 /* Text from a database, made well-formed the same way if it is not. */
 char *pl_pytext_clean(const char *text);
 
+/* In place: a character that would steer a terminal, ESC or a newline or one of
+ * C1, becomes one "?". */
+void pl_pytext_tame(char *text);
+
 /*
  * Print @text: surrogates that stand for bytes as those bytes, other ones,
  * which no encoding has, as \udXXX.  (pstats itself would die of either, of

@@ -87,12 +87,13 @@ void pl_records_int(struct pl_records *r, int64_t value)
 	after(r);
 }
 
-/* No number (a ratio to nothing) is null, or nothing. */
+/* With all digits that it has, for counts and sums of nanoseconds are among
+ * them.  No number (a ratio to nothing) is null, or nothing. */
 void pl_records_real(struct pl_records *r, double value)
 {
 	before(r);
 	if (isfinite(value))
-		fprintf(r->f, "%.6g", value);
+		fprintf(r->f, "%.15g", value);
 	else if (r->format == PL_RECORDS_JSON)
 		fputs("null", r->f);
 	after(r);

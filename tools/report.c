@@ -8,7 +8,6 @@
 #include "records.h"
 #include "term.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,18 +59,6 @@ static int args_init(struct args *a, const struct pl_cmd *cmd,
 	return pl_complain(cmd, PL_EXIT_FAILED, "out of memory");
 }
 
-static int take_lines(const struct pl_cmd *cmd, const char *arg, int64_t *lines)
-{
-	char *end;
-
-	errno = 0;
-	*lines = strtoll(arg, &end, 10);
-	if (*arg >= '0' && *arg <= '9' && !*end && !errno)
-		return 1;
-	pl_complain(cmd, 0, "-n %s: want a whole number, 0 for all", arg);
-	return -1;
-}
-
 /* 1: taken, -1: complained of. */
 static int take_option(struct args *a, const struct pl_cmd *cmd,
 		       const char *name, const char *arg)
@@ -87,7 +74,8 @@ static int take_option(struct args *a, const struct pl_cmd *cmd,
 		else
 			rc = pl_complain(cmd, -1, "%s", err.text);
 	} else if (!strcmp(name, "lines")) {
-		rc = take_lines(cmd, arg, &a->lines);
+		if (pl_opts_lines(cmd, arg, &a->lines) != PL_GO_ON)
+			rc = -1;
 	} else if (!strcmp(name, "reverse")) {
 		a->text.reverse = true;
 	} else if (!strcmp(name, "strip-dirs")) {
@@ -211,6 +199,7 @@ static void fill_in(struct args *a)
 	if (!a->text.n_keys)
 		a->keys[a->text.n_keys++] = pl_sort_key_find("time", NULL);
 	pl_term_look(&a->term);
+	a->text.tame = a->term.height && !a->format;
 	a->is_default = !a->text.n_restrictions && a->lines < 0;
 	if (a->is_default)
 		a->lines = usual_lines(a);

@@ -56,22 +56,33 @@ bool pl_source_is_db(const char *operand)
 struct warn {
 	const struct pl_source *source;
 	const struct pl_cmd *cmd;
+	int n_alive; /* processes that record for it */
 };
 
 static void found(void *ctx, const char *path, enum pl_found what,
 		  const struct pl_recfile *rf, const struct pl_error *e)
 {
-	const struct warn *w = ctx;
+	struct warn *w = ctx;
 
 	if (what == PL_FOUND_BAD)
 		pl_complain(w->cmd, 0, "warning: %s is left out: %s", path,
 			    e->text);
+	w->n_alive += what == PL_FOUND_ALIVE;
 	if (w->source->found)
 		w->source->found(w->source->found_ctx, path, what, rf, e);
 }
 
-static int absent(const struct pl_source *source, const struct pl_cmd *cmd)
+static int absent(const struct pl_source *source, const struct pl_cmd *cmd,
+		  int n_alive)
 {
+	if (n_alive)
+		return pl_complain(cmd, PL_EXIT_FAILED,
+				   "%s is not there yet: "
+				   "%d process%s still recorded for it (see "
+				   "proflite live)",
+				   source->db ? source->db :
+						PL_STORE_DEFAULT_DB,
+				   n_alive, n_alive == 1 ? " is" : "es are");
 	if (source->db)
 		return pl_complain(cmd, PL_EXIT_FAILED,
 				   "%s: there is no such database (what else "
@@ -107,11 +118,16 @@ int pl_source_open(const struct pl_source *source, const struct pl_cmd *cmd,
 		   struct pl_store **store)
 {
 	const char *db = source->db ? source->db : PL_STORE_DEFAULT_DB;
-	struct warn w = { source, cmd };
+	struct warn w = { source, cmd, 0 };
 	struct pl_error err;
 	int rc;
 
 	*store = NULL;
+	if (!*db)
+		return pl_complain(
+			cmd, PL_EXIT_USAGE,
+			"\"\" is no database's "
+			"name: want one such as " PL_STORE_DEFAULT_DB);
 	rc = pl_store_ingest_pending(db, INGEST_BUSY_MS, found, &w, &err);
 	if (rc < 0 && rc != PL_ERR_NOENT && rc != PL_ERR_FORMAT)
 		pl_complain(cmd, 0, "warning: what was recorded last is not "
@@ -119,9 +135,9 @@ int pl_source_open(const struct pl_source *source, const struct pl_cmd *cmd,
 	rc = pl_store_open(store, db, PL_STORE_READ, READ_BUSY_MS, &err);
 	if (!rc && (source->select.compensated || source->needs_costs))
 		note_raw(source, cmd, *store);
-	if (!rc || (rc == PL_ERR_NOENT && source->may_be_absent))
+	if (!rc || (rc == PL_ERR_NOENT && source->may_be_absent && w.n_alive))
 		return 0;
 	if (rc == PL_ERR_NOENT)
-		return absent(source, cmd);
+		return absent(source, cmd, w.n_alive);
 	return pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);
 }

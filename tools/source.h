@@ -19,7 +19,7 @@ struct pl_source {
 	struct pl_select select;
 	pl_found_fn *found;		/* of pending recordings, or NULL */
 	void *found_ctx;
-	bool may_be_absent;		/* no database is no failure */
+	bool may_be_absent; /* while processes record for it */
 	bool needs_costs;		/* say so where a call's is not known,
 					   as for select.compensated */
 };
@@ -48,7 +48,7 @@ bool pl_source_is_db(const char *operand);
  * Open for reading, after whatever is left over beside the database of
  * processes that are gone has been written into it.  Trouble with that is a
  * warning, for what is there can be read all the same.  0, or an exit status
- * after complaining; with `may_be_absent`, 0 and *@store NULL.
+ * after complaining; with `may_be_absent` perhaps 0 and *@store NULL.
  */
 int pl_source_open(const struct pl_source *source, const struct pl_cmd *cmd,
 		   struct pl_store **store);

@@ -164,8 +164,7 @@ const struct pl_unit *pl_unit_for(double ns)
 	return &units[i];
 }
 
-/* Columns of a terminal; a character that would move its cursor is shown as
- * one "?". */
+/* Columns of a terminal. */
 static size_t width_of(int32_t c)
 {
 	int width = wcwidth((wchar_t)c);
@@ -180,11 +179,11 @@ static char *cut(const char *text, size_t columns, size_t *used)
 	size_t at = 0, len;
 
 	*used = 0;
+	if (copy)
+		pl_pytext_tame(copy);
 	for (; copy && copy[at]; at += len) {
 		int32_t c = pl_wtf8_next(copy + at, strlen(copy + at), &len);
 
-		if (c < ' ' || c == 127)
-			copy[at] = '?';
 		if (*used + width_of(c) > columns)
 			break;
 		*used += width_of(c);

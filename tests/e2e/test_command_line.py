@@ -41,6 +41,11 @@ class Refusals(Case):
                 (["runs", "a.db", "b.db"], "b.db"),
                 (["import"], "FILE"),
                 (["record"], "command"),
+                (["runs", ""], '"" is no database'),
+                (["tree", "-n", "0.5"], "-n 0.5: want a whole number"),
+                (["tree", "--depth=1e3"], "--depth=1e3: want a whole number"),
+                (["tree", "--min-percent=101"], "0 to 100"),
+                (["runs", "x.db", "a\nb\x1b[31m\x9b"], "is a?b?[31m??"),
                 (["record", "--clock=sun", "true"], "wall, cpu or step"),
                 (["record", "--max-nodes=many", "true"], "whole number")]:
             with self.subTest(words):
@@ -127,7 +132,8 @@ class Refusals(Case):
                               ("nested", b"(\1\0\0\0" * 100000)]:
             path = self.tmp / name
             path.write_bytes(content)
-            self.refused(1, "import", "-o", self.db, good, path, says=name)
+            self.refused(1, "import", "-o", self.db, good, path,
+                         says=name + " is no file that cProfile has written")
         self.refused(1, "import", "-o", self.db, "absent.prof", says="absent")
         self.assertFalse(self.db.exists())
 

@@ -173,6 +173,24 @@ class Once(Case):
         self.record([self.script("def f(): pass\nf()\n")])
         refused(1, "--once", self.db, says="nothing is being recorded")
 
+    @once
+    def test_a_first_run_has_no_database_yet(self):
+        program = Program(self)
+        self.assertFalse(self.db.exists())
+        rows = self.tool("runs", self.db).stdout.splitlines()
+        self.assertEqual(len(rows), 2)
+        self.assertRegex(rows[1], r"^  - .* recording \(pid %d\) "
+                         % program.pid)
+        self.assertEqual(json.loads(self.tool("runs", "-o", "json",
+                                              self.db).stdout), [])
+        for words in ["report"], ["diff"]:
+            self.assertEqual(self.tool(*words, self.db, check=1).stderr,
+                             "proflite %s: %s is not there yet: 1 process is "
+                             "still recorded for it (see proflite live)\n"
+                             % (words[0], self.db))
+        program.end()
+        self.tool("report", self.db)
+
 
 class Screen(Case):
     def tmux(self, *words, check=0):

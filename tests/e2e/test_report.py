@@ -51,6 +51,41 @@ STATS = """
     """
 
 
+MANY = """
+    import threading
+
+    exec("".join("def f%d(): pass\\n" % i for i in range(600)))
+    exec("def all_of_them():\\n" +
+         "".join("    f%d()\\n" % i for i in range(600)))
+    for _ in range(4):
+        thread = threading.Thread(target=all_of_them)
+        thread.start()
+        thread.join()
+    """
+
+
+class ManyPairs(Case):
+    @once
+    def test_pairs_of_many_threads_are_added_up(self):
+        """They are merged whenever there are 1024 of them."""
+        self.record([self.script(MANY)], options="clock=step,builtins=no")
+        for command, ours in ("callers", "caller"), ("callees", "callee"):
+            rows = json.loads(self.tool(command, "-o", "json", self.db).stdout)
+            found = sorted((r["function"], r[ours], r["ncalls"], r["self_ns"])
+                           for r in rows if r[ours] is not None)
+            names = ("callee", "caller") if ours == "caller" else \
+                ("caller", "callee")
+            self.assertEqual(found, sorted(self.rows(
+                "select ifnull(a.qualname, a.name), ifnull(b.qualname, b.name),"
+                " sum(calls + resumes), sum(self_ns) from call_stats "
+                "join functions a on a.id = %s_id "
+                "join functions b on b.id = %s_id group by a.id, b.id"
+                % names)))
+            self.assertEqual(sum(name[0][0] == "f" and name[2] == 4
+                                 for name in found),
+                             600 if ours == "caller" else 0)
+
+
 class Report(Case):
     def setUp(self):
         self.app = self.script(PROGRAM)
@@ -90,7 +125,7 @@ class Report(Case):
         rows = list(csv.DictReader(io.StringIO(self.tool(
             "report", "-o", "csv", self.db).stdout)))
         self.assertEqual(
-            rows, [{k: "%.6g" % v if isinstance(v, float) else str(v)
+            rows, [{k: "%.15g" % v if isinstance(v, float) else str(v)
                     for k, v in r.items()} for r in self.records("report")])
 
     @once
@@ -203,6 +238,18 @@ class Report(Case):
         self.assertIn("Box.total  app.py:15\n", text)
         for line in text.splitlines():
             self.assertLessEqual(len(line), 70)
+
+    @once
+    def test_the_command_is_whole_unless_it_is_a_terminal(self):
+        words = ["x" * 300] * 2
+        self.record([self.app, *words], options="clock=step")
+        for command in ["report", "--columns=all"], ["tree"]:
+            head = self.tool(*command, self.db).stdout.splitlines()[0]
+            self.assertRegex(head, r"^run 2, [\d.]+ \w+ in \d+ calls: ")
+            self.assertTrue(head.endswith("app.py %s %s" % tuple(words)))
+            head = self.text(*command, columns=80).splitlines()[0]
+            self.assertEqual(len(head), 80)
+            self.assertTrue(head.endswith("…"))
 
     @once
     def test_pager_and_colours(self):

@@ -290,3 +290,21 @@ class Tree(Case):
         text = self.on_terminal("-n", "0", env={"NO_COLOR": "1"}, columns=300)
         self.assertIn("x?]0;oops???.py:1", text)
         self.assertNotIn("\x1b", text)
+        text = super().on_terminal("report", "--columns=pstats", self.db)
+        self.assertIn("x?]0;oops???.py:1(f)", text)
+
+    @once
+    def test_neither_do_those_of_eight_bits(self):
+        """CSI is one character, too: U+009B, or that byte alone."""
+        self.script("for name in 'a\\x9b31m', 'b\\udc9b31m':\n"
+                    "    exec(compile('def f(): pass\\nf()', name, 'exec'))")
+        self.record([self.tmp / "app.py"], options="clock=step")
+        for words in ["tree", "-n0"], ["report"], ["report",
+                                                   "--columns=pstats"]:
+            text = super().on_terminal(*words, self.db,
+                                       env={"NO_COLOR": "1"})
+            for name in "a?31m", "b?31m":
+                self.assertIn(name, text)
+            for csi in "\x9b", "\udc9b":
+                self.assertNotIn(csi, text)
+        self.assertIn("a\x9b31m:1(f)", self.report("-n0"))

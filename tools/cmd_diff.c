@@ -529,17 +529,6 @@ static int print_records(struct view *v)
 
 /* ----------------------------------------------------------- the command -- */
 
-static int take_lines(const struct pl_cmd *cmd, const char *arg, int64_t *lines)
-{
-	char *end;
-
-	*lines = strtoll(arg, &end, 10);
-	if (*arg >= '0' && *arg <= '9' && !*end && *lines < UINT32_MAX)
-		return PL_GO_ON;
-	return pl_complain(cmd, PL_EXIT_USAGE,
-			   "-n %s: want a whole number, 0 for all", arg);
-}
-
 static int take_metric(const struct pl_cmd *cmd, const char *arg,
 		       enum pl_metric_id *metric)
 {
@@ -578,7 +567,7 @@ static int take_option(struct args *a, const struct pl_cmd *cmd, int opt,
 	case OPT_SORT:
 		return take_metric(cmd, arg, &a->sort);
 	case OPT_LINES:
-		return take_lines(cmd, arg, &a->lines);
+		return pl_opts_lines(cmd, arg, &a->lines);
 	case OPT_OUTPUT:
 		if (pl_records_parse(arg, &a->format))
 			break;

@@ -328,6 +328,7 @@ bool pl_compare_row(const struct pl_comparison *c, uint32_t key,
 		}
 		make_change(p, &row->changes[m]);
 		row->changes[m].all = p->all[m];
+		row->changes[m].is_all = false;
 	}
 	row->file = p->labels.labels[label].file;
 	row->line = p->lines[label];
@@ -367,6 +368,7 @@ static void add_totals(struct pl_comparison *c)
 			make_change(p, change);
 		}
 		change->all = p->all[m];
+		change->is_all = !p->options->only;
 	}
 	c->total.file = "~";
 }

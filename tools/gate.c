@@ -295,6 +295,8 @@ static bool term_holds(const struct term *t, const struct pl_change *c)
 	if ((t->measure == CHANGE || t->measure == CHANGE_SHARE) &&
 	    pl_change_is_noise(c))
 		return false;
+	if (t->measure == SHARE && c->is_all)
+		return false;
 	switch (t->operator) {
 	case GREATER:
 		return value > t->number;

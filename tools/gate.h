@@ -12,7 +12,8 @@
  *	METRIC      a row of pl_metrics; left out, that of the term before
  *	OPERATOR    > >= < <= == !=
  *	NUMBER      with + or -: the change from A to B, else what it is in B
- *	UNIT        %: of what it was in A, or, without sign, of all functions;
+ *	UNIT        %: of what it was in A, or, without sign, of all functions
+ *	            (of which these together are no part: they fail none);
  *	            ns us ms s for times, none for calls
  *
  * From nothing to something is a change of infinitely many per cent.
@@ -43,6 +44,7 @@ struct pl_change {
 	double a, b;			/* medians */
 	double a_low, a_high, b_low, b_high;
 	double all;			/* of all functions, in B */
+	bool is_all; /* it is theirs: 100% of it */
 };
 
 /* The runs of one side reach into those of the other: chance may have done

@@ -248,6 +248,17 @@ class Diff(Case):
             self.assertRegex(done.stderr, r"^proflite diff: [^\n]+\n$")
             self.assertEqual(done.stdout, "")
 
+    @once
+    def test_records_have_all_digits(self):
+        self.make("10")
+        self.make("10")
+        self.fake_times("work", [1234567891, 9876543211])
+        for row in self.records()[1]["work"], next(csv.DictReader(io.StringIO(
+                self.diff("-o", "csv", "--only", r"\(work\)")))):
+            self.assertEqual((int(row["tottime_ns_a"]),
+                              int(row["tottime_ns_b"])),
+                             (1234567891, 9876543211))
+
     # ----------------------------------------------------------- the gate --
 
     @once
@@ -311,6 +322,26 @@ class Diff(Case):
         text = self.diff("-q", "--fail-if", "tottime > +7ms", check=1)
         self.assertIn("  work  app.py:8  tottime 50.000 ms -> 58.000 ms "
                       "(+8.000 ms, +16.0%)\n", text)
+
+    @once
+    def test_gate_of_shares(self):
+        """All functions together have 100% always: that is no failure."""
+        self.make("10")
+        self.make("10")
+        all_of_them, leaf = self.value(
+            "select n_calls from threads where id = 1"), 10
+        share = 100 * leaf // all_of_them
+        for expression, fails in (
+                ("ncalls > 99%", 0), ("ncalls > %d%%" % (share - 1), 1),
+                ("ncalls > %d%%" % (share + 1), 0),
+                # ... of a value it may be one
+                ("ncalls >= %d" % all_of_them, 1)):
+            self.diff("-q", "--fail-if", expression, "1", "2", check=fails)
+        text = self.diff("-q", "--fail-if", "ncalls > 1%", "1", "2", check=1)
+        self.assertNotIn("together", text)
+        text = self.diff("-q", "--fail-if", "ncalls > 1%", "--only", "leaf|work",
+                         "1", "2", check=1)
+        self.assertIn("(all together)", text)
 
     @once
     def test_noise(self):

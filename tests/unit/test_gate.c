@@ -13,7 +13,7 @@ static struct pl_error err;
 
 static struct pl_change point(double a, double b)
 {
-	return (struct pl_change){ a, b, a, a, b, b, 1000 };
+	return (struct pl_change){ a, b, a, a, b, b, 1000, false };
 }
 
 static bool holds(const char *expression, const struct pl_change *changes)

@@ -15,6 +15,7 @@
 /* What the probe knows of a session: its `probe`. */
 struct side {
 	PyObject *owner;		/* borrowed while it is on */
+	PyInterpreterState *interpreter; /* whose the objects kept are */
 	bool c_calls;			/* counted in n_c_calls */
 	struct pl_session *next;	/* in `disposed` */
 	/* Objects kept alive, in order of first sight. */
@@ -197,6 +198,12 @@ static void keep(struct pl_session *s, PyObject *object, uint32_t func)
 {
 	struct side *k = s->probe;
 
+	/* Never let go of: by then its interpreter may be gone, and with it
+	 * the allocator that it is to be given back to.  Nor handed out. */
+	if (k->interpreter != PyInterpreterState_Get()) {
+		Py_INCREF(object);
+		return;
+	}
 	if (!others_record && k->n >= SWEEP_LEAST && k->n >= k->sweep_at)
 		sweep(s);
 	lock_event();
@@ -439,6 +446,8 @@ static int begin(struct pl_session *s, PyObject *owner, struct pl_error *err)
 		side = s->probe = pl_pages_alloc(sizeof(*side));
 	if (!side)
 		return pl_fail(err, PL_ERR_NOMEM, "no memory");
+	if (!side->interpreter)
+		side->interpreter = PyInterpreterState_Get();
 	rc = back_end()->attach(s->all_threads, c_calls || n_c_calls, owner,
 				err);
 	if (rc)

@@ -153,6 +153,47 @@ class Dormant(Base):
         self.assertGreater(self.value("select sum(ncalls) from pstats"), 0)
         self.finish()
 
+    def test_interpreters_that_come_and_go_meanwhile(self):
+        """Their code is not let go of by another one, which would give memory
+        back to an allocator that it is not of."""
+        self.program(DORMANT, [self.script("""
+            import os
+            try:
+                import _interpreters as interpreters
+            except ImportError:
+                import _xxsubinterpreters as interpreters
+
+            CODE = '''
+            for i in range(100):
+                names = {}
+                exec("def f(): return %d" % i, names)
+                names["f"]()
+            '''.replace("\\n            ", "\\n")
+
+            def step():
+                id = interpreters.create()
+                interpreters.run_string(id, CODE)
+                interpreters.destroy(id)
+
+            print(os.getpid(), flush=True)
+            while not os.path.exists("end"):
+                if os.path.exists("step"):
+                    step()
+                    open("look", "w").close()
+                    os.unlink("step")
+            """)])
+        for i in range(3):
+            tool = self.attached()
+            self.step()
+            self.detach(tool)
+        self.finish()
+        self.assertEqual(self.rows(
+            "select ncalls from pstats where function = 'step'"), [(1,)] * 3)
+        if self.py.version >= (3, 12):
+            self.assertEqual(self.rows(
+                "select ncalls from pstats where function = 'f'"),
+                [(100,)] * 3)
+
     @once
     def test_one_that_is_killed_meanwhile(self):
         self.program(DORMANT)

@@ -307,13 +307,13 @@ static void reborn(struct pl_session *s, struct pl_tls *tls)
 	struct pl_recorder_priv *p;
 	struct pl_error err = { 0 };
 
-	s->fork_pending = false;
 	forget_recorders(s);
 	memcpy(s->options.run, old.run_uuid, 16);
 	memcpy(s->options.parent, old.uuid, 16);
 	if (open_process(s, NULL, &err)) {
 		s->rec = from;
 		s->state = PL_SESSION_DONE;
+		s->fork_pending = false;
 		if (s->complain)
 			s->complain(&err);
 		return;
@@ -332,6 +332,9 @@ static void reborn(struct pl_session *s, struct pl_tls *tls)
 		carry_path(s, p->r, &from);
 	/* Shared with the parent: unmap it, its file is not ours to change. */
 	pl_recording_close(&from);
+	/* Last: until then a signal's handler that ends the process finds
+	 * nothing to be finished. */
+	__atomic_store_n(&s->fork_pending, false, __ATOMIC_RELEASE);
 }
 
 /* ------------------------------------------------------------ registry -- */
@@ -434,9 +437,8 @@ void pl_session_split(struct pl_session *s)
  * threads may be in the middle of an event just now (exit() from a C thread,
  * say), and their stacks are theirs.
  */
-void pl_session_finish(struct pl_session *s, enum pl_end end, int status)
+void pl_session_finish_now(struct pl_session *s, enum pl_end end, int status)
 {
-	pthread_mutex_lock(&registry_lock);
 	if (s->state != PL_SESSION_DONE && !s->fork_pending) {
 		pl_recording_sync(&s->rec);
 		s->rec.header->end_status = status;
@@ -444,6 +446,12 @@ void pl_session_finish(struct pl_session *s, enum pl_end end, int status)
 	}
 	s->state = PL_SESSION_DONE;
 	bump_epoch();
+}
+
+void pl_session_finish(struct pl_session *s, enum pl_end end, int status)
+{
+	pthread_mutex_lock(&registry_lock);
+	pl_session_finish_now(s, end, status);
 	pthread_mutex_unlock(&registry_lock);
 }
 

@@ -101,6 +101,15 @@ static inline struct pl_recorder *pl_tls_first(void)
 	return pl_tls.first;
 }
 
+/* The same without a lock, as far as it is known: NULL when the list is not up
+ * to date, and may name recorders that are gone. */
+static inline struct pl_recorder *pl_tls_known(void)
+{
+	return pl_tls.epoch == __atomic_load_n(&pl_epoch, __ATOMIC_RELAXED) ?
+		       pl_tls.first :
+		       NULL;
+}
+
 /*
  * The calling thread's one recorder, when nothing stands in the way of the
  * short path; NULL when pl_tls_first() is to be asked.
@@ -148,6 +157,10 @@ void pl_session_join(struct pl_session *s, const uint8_t run[16],
  * Idempotent; the first @end wins.  Does not unmap: readers may follow.
  */
 void pl_session_finish(struct pl_session *s, enum pl_end end, int status);
+
+/* The same in a signal's handler that ends the process: it may have interrupted
+ * whoever holds the lock, and does without. */
+void pl_session_finish_now(struct pl_session *s, enum pl_end end, int status);
 
 /* Unmap and free everything.  Not while any thread may still be recording. */
 void pl_session_close(struct pl_session *s);

@@ -302,7 +302,10 @@ void pl_engine_finish(enum pl_end end, int status, bool may_ingest)
 	if (!s || s->state == PL_SESSION_DONE || s->fork_pending ||
 	    s->rec.header->pid != (uint32_t)getpid())
 		return;
-	pl_session_finish(s, end, status);
+	if (may_ingest)
+		pl_session_finish(s, end, status);
+	else
+		pl_session_finish_now(s, end, status);
 	if (may_ingest && s->options.ingest)
 		rc = ingest(s, &err);
 	/* Hundreds that end at once wait for one another; what has waited too
@@ -393,8 +396,8 @@ void proflite_engine_finish(int end, int status, int ingest_now)
  */
 void proflite_engine_exit_now(int status)
 {
-	struct pl_recorder *r = session && !session->fork_pending ?
-				pl_tls.first : NULL;
+	struct pl_recorder *r =
+		session && !session->fork_pending ? pl_tls_known() : NULL;
 	bool from_python = false;
 
 	if (r && r->sp > r->stack + sizeof(struct pl_frame)) {

@@ -9,7 +9,7 @@ import time
 from ast import literal_eval
 
 import trees
-from harness import LIBRARY, TOOL, Case, once
+from harness import LIBRARY, PACKAGE, TOOL, Case, once
 
 
 class Processes(Case):
@@ -776,6 +776,92 @@ class Death(Processes):
         self.assertEqual(self.processes("end_reason, end_status"),
                          [("_exit", signal.SIGUSR1)])
         self.assertEqual(self.calls("leaf"), [1])
+        self.no_recording_left()
+
+    def test_exit_from_a_signal_handler_in_the_middle_of_us(self):
+        """The signal comes while a thread's recorder is made, under a lock."""
+        helper = self.tmp / "raise.c"
+        helper.write_text(r"""
+            #define _GNU_SOURCE
+            #include <dlfcn.h>
+            #include <signal.h>
+            #include <string.h>
+            #include <sys/syscall.h>
+            #include <unistd.h>
+            static void end(int sig) { _exit(sig); }
+            long stand_in(long n, long a, long b, long c, long d, long e,
+                          long f) __asm__("syscall");
+            long stand_in(long n, long a, long b, long c, long d, long e,
+                          long f)
+            {
+                static long (*real)(long, ...);
+                static int calls;
+                Dl_info info;
+
+                if (!real)
+                    *(void **)&real = dlsym(RTLD_NEXT, "syscall");
+                if (n == SYS_gettid &&
+                    dladdr(__builtin_return_address(0), &info) &&
+                    strstr(info.dli_fname, "_proflite") && calls++) {
+                    signal(SIGTERM, end);
+                    raise(SIGTERM);
+                }
+                return real(n, a, b, c, d, e, f);
+            }
+            """)
+        app = self.script("""
+            import threading
+            def leaf():
+                pass
+            leaf()
+            thread = threading.Thread(target=leaf)
+            thread.start()
+            thread.join()
+            """)
+        library = self.library(helper, "raise.so")
+        self.preload([app], options="calibrate=no", check=signal.SIGTERM,
+                     env={"LD_PRELOAD": "%s %s" % (library, LIBRARY)})
+        self.tool("runs", self.db)
+        self.assertEqual(self.processes("end_reason, end_status"),
+                         [("_exit", signal.SIGTERM)])
+        self.assertEqual(self.calls("leaf"), [1])
+        self.no_recording_left()
+
+    def test_exit_from_a_signal_handler_after_a_profile(self):
+        """A thread that waits has had no event since one that covered it, and
+        was before the process's, went."""
+        app = self.script("""
+            import ctypes, os, proflite, signal, threading
+
+            def other():
+                global profile
+                while not is_waiting():
+                    pass
+                profile.disable()
+                del profile
+                signal.pthread_kill(main, signal.SIGUSR1)
+
+            def is_waiting():
+                with open("/proc/self/task/%d/wchan" % os.getpid()) as f:
+                    return "futex" in f.read()
+
+            c = ctypes.CDLL(None)
+            c.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
+            c.signal(signal.SIGUSR1, ctypes.cast(c._exit, ctypes.c_void_p))
+            main = threading.get_ident()
+            profile = proflite.Profile(threads=True)
+            profile.enable()
+            proflite.start()
+            lock = threading.Lock()
+            lock.acquire()
+            threading.Thread(target=other, daemon=True).start()
+            lock.acquire()
+            """)
+        self.preload([app], options="start=no", check=signal.SIGUSR1,
+                     env={"PYTHONPATH": PACKAGE})
+        self.tool("runs", self.db)
+        self.assertEqual(self.processes("end_reason, end_status"),
+                         [("_exit", signal.SIGUSR1)])
         self.no_recording_left()
 
     def test_os_exit(self):

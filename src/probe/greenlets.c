@@ -20,7 +20,7 @@ static PyMethodDef on_switch_def = { "proflite", on_switch, METH_VARARGS,
 /* args: "switch" or "throw", (from, to).  We are on the stack of the latter. */
 static PyObject *on_switch(PyObject *self, PyObject *args)
 {
-	PyObject *event, *from, *to;
+	PyObject *event, *from, *to, *function = theirs, *result;
 
 	(void)self;
 	if (!PyArg_ParseTuple(args, "O(OO)", &event, &from, &to))
@@ -30,18 +30,21 @@ static PyObject *on_switch(PyObject *self, PyObject *args)
 		     r = (struct pl_recorder *)(uintptr_t)r->more)
 			pl_recorder_switch(r, (uint64_t)(uintptr_t)from,
 					   (uint64_t)(uintptr_t)to);
-	if (theirs)
-		return PyObject_Call(theirs, args, NULL);
-	Py_INCREF(Py_None);
-	return Py_None;
+	if (!function) {
+		Py_INCREF(Py_None);
+		return Py_None;
+	}
+	/* It may end the last session, and so itself. */
+	Py_INCREF(function);
+	result = PyObject_Call(function, args, NULL);
+	Py_DECREF(function);
+	return result;
 }
 
-/* A function of the package; NULL before its import, or in the middle of it.
- * PyImport_GetModule would wait for its end. */
+/* A function of the package; NULL before its import, or in the middle of it. */
 static PyObject *of_package(const char *name)
 {
-	PyObject *modules = PyImport_GetModuleDict();	/* borrowed */
-	PyObject *module = PyDict_GetItemString(modules, "greenlet");
+	PyObject *module = pl_module("greenlet"); /* borrowed */
 	PyObject *found = NULL;
 
 	if (module) {

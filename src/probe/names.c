@@ -211,10 +211,9 @@ bool pl_name_other(PyObject *callable, bool by_type, struct pl_named *out)
 /* threading._active[ident], borrowed from the dictionary, or NULL. */
 static PyObject *active_thread(void)
 {
-	PyObject *modules = PyImport_GetModuleDict();	/* borrowed */
 	PyObject *threading, *active, *ident, *thread = NULL;
 
-	threading = PyDict_GetItemString(modules, "threading");
+	threading = pl_module("threading"); /* borrowed */
 	active = threading ? attr(threading, "_active") : NULL;
 	ident = PyLong_FromUnsignedLong(PyThread_get_thread_ident());
 	if (active && ident && PyDict_Check(active))

@@ -66,6 +66,21 @@ bool pl_pyapi_is_ours(struct pl_error *err);
 /* Fill pl_py.  PL_ERR_FORMAT for a Python that the engine can't serve. */
 int pl_pyapi_init(struct pl_error *err);
 
+/*
+ * A module that has been imported: borrowed, no exception set when it has not.
+ * PyImport_GetModule would wait for the end of an import, and ends the process,
+ * as does PyImport_GetModuleDict, when the interpreter has cleared its modules,
+ * after which objects may still be finalised.
+ */
+static inline PyObject *pl_module(const char *name)
+{
+	PyObject *modules = PySys_GetObject("modules"); /* borrowed */
+
+	return modules && PyDict_Check(modules) ?
+		       PyDict_GetItemString(modules, name) :
+		       NULL;
+}
+
 /* First fields of objects, as in Include/cpython/methodobject.h and
  * descrobject.h, classobject.h: the same in 3.9 to 3.15. */
 struct pl_cfunction {

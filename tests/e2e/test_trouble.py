@@ -695,6 +695,31 @@ class Hostile(Case):
                 self.same("def f(): pass\nf()\n", flags=flags)
                 self.db.unlink()
 
+    def test_functions_behind_the_last_module(self):
+        """What is finalised last of all has no sys.modules any more; the
+        program's name makes us look for greenlet in there."""
+        app = self.script("""
+            import sys
+
+            class Last:
+                def __del__(self):
+                    def f():
+                        pass
+                    f()
+
+            class First:
+                def __init__(self, modules):
+                    self.modules = modules
+                def __del__(self, Last=Last):
+                    self.modules["last"] = Last()
+
+            sys.modules["first"] = First(sys.modules)
+            """, "greenlets.py")
+        done = self.record([app])
+        self.assertEqual((done.stdout, done.stderr), ("", ""))
+        self.assertEqual(self.rows("select function, ncalls from pstats where "
+                                   "function = 'f'"), [("f", 1)])
+
     def test_sub_interpreters(self):
         app = self.script("""
             try:

@@ -450,18 +450,36 @@ static void put_hex(char *to, const uint8_t id[16])
 	}
 }
 
-/* Cut ",KEY=<32 digits>" out of @s. */
+/* Where the next item of @s begins, or its end: see core/options.h. */
+static char *next_item(char *s)
+{
+	while (*s && *s != ',')
+		s += *s == '\\' && s[1] ? 2 : 1;
+	return *s ? s + 1 : s;
+}
+
+/* The item of @s that is @key ("run=") and an id, or NULL.  The same text in a
+ * label or a file's name is none. */
+static char *find_id(char *s, const char *key)
+{
+	size_t len = strlen(key);
+
+	for (; *s; s = next_item(s))
+		if (!strncmp(s, key, len) && strcspn(s + len, ",") == 32)
+			return s;
+	return NULL;
+}
+
+/* Take the items that are @key and an id out of @s. */
 static void cut_id(char *s, const char *key)
 {
 	char *at;
 
-	while ((at = strstr(s, key)) && strlen(at) >= strlen(key) + 32) {
-		char *end = at + strlen(key) + 32;
+	while ((at = find_id(s, key))) {
+		char *end = next_item(at);
 
-		if (at > s && at[-1] == ',')
-			at--;
-		else if (at == s && *end == ',')
-			end++;
+		if (!*end && at > s)
+			at--; /* the comma before it */
 		memmove(at, end, strlen(end) + 1);
 	}
 }
@@ -487,7 +505,7 @@ static void prepare_environment(const char *text)
 {
 	static const uint8_t zero[16];
 	char *own = strdup(text), *rest = strdup(text);
-	const char *run = strstr(text, "run=");
+	const char *run = own ? find_id(own, "run=") : NULL;
 	uint8_t run_id[16];
 	size_t n;
 
@@ -504,7 +522,7 @@ static void prepare_environment(const char *text)
 	n = (size_t)sprintf(environment, "%s=%s%s", ENV_NAME, rest,
 			    *rest ? "," : "");
 	strcpy(environment + n, "run=");
-	if (run && strlen(run) >= 36)
+	if (run)
 		memcpy(environment + n + 4, run + 4, 32);
 	else
 		put_hex(environment + n + 4, run_id);
@@ -512,7 +530,7 @@ static void prepare_environment(const char *text)
 	parent_digits = environment + n + 44;
 	put_hex(parent_digits, uuid);
 	parent_digits[32] = '\0';
-	if (!(run && strlen(run) >= 36)) {
+	if (!run) {
 		/* our own options name the new run as well */
 		char *longer = malloc(strlen(text) + 48);
 

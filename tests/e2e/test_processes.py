@@ -466,6 +466,21 @@ class Exec(Processes):
         self.assertEqual(self.processes("end_reason"), [("exit",)])
         self.assertEqual(self.calls("first"), [1])
 
+    def test_of_a_run_whose_label_is_like_an_option(self):
+        """Children are told the run by the environment, behind the label."""
+        child = "import subprocess, sys; subprocess.run([sys.executable, '-c', '0'])"
+        for label in ("dry-run=" + "0123456789abcdef" * 3,
+                      r"a\,run=" + "0123456789abcdef" * 2,
+                      "parent=" + "0123456789abcdef" * 2):
+            with self.subTest(label):
+                done = self.preload(["-c", child], options="label=" + label)
+                self.assertEqual(done.stderr, "")
+                self.assertEqual(self.rows(
+                    "select label, count(*) from runs join processes on "
+                    "run_id = runs.id group by runs.id"),
+                    [(label.replace("\\", ""), 2)])
+                self.db.unlink()
+
     def test_with_an_environment_of_its_own(self):
         """Who takes our variables out of the environment is not followed."""
         self.script("def second(): pass\nsecond()\n", "second.py")

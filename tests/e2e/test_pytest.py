@@ -266,7 +266,7 @@ class Pytest(Case):
             "--proflite-compare=proflite.db:base", "-n1",
             "--proflite-only=leaf"])
         self.assertIn(worse, done.stdout)
-        self.pytest(*compare, "--proflite-only=nothing", env={"N": "5"})
+        self.pytest(*compare, "--proflite-only=[(]test_a", env={"N": "5"})
         self.pytest(*compare, "--proflite-fail-if=ncalls > +70%",
                     "--proflite-only=leaf", env={"N": "5"})
         self.assertEqual(self.value("select count(*) from runs"), 6)
@@ -280,6 +280,76 @@ class Pytest(Case):
         self.pytest("--proflite-compare=base", check=5)
 
     @once
+    def test_gate_of_a_profile_that_is_not_whole(self):
+        """A worker that crashes takes its profile along: less calls than those
+        of the baseline are no reason to pass."""
+        self.script("""
+            import os
+            import pytest
+
+            @pytest.fixture(params=[0, 1])
+            def crashed():
+                pass
+
+            def leaf():
+                pass
+
+            def test_a(crashed):
+                leaf()
+
+            def test_crash():
+                if os.environ.get("CRASH"):
+                    os._exit(3)
+            """, "test_app.py")
+        self.script("""
+            import pytest
+
+            @pytest.hookimpl(optionalhook=True)
+            def pytest_handlecrashitem(crashitem, report, sched):
+                report.outcome = "skipped"
+                report.longrepr = ("test_app.py", 1, "crashed")
+            """, "conftest.py")
+        self.pytest("--proflite", "--proflite-label=base", "-n1")
+        done = self.pytest("--proflite-compare=base", "-n1",
+                           env={"CRASH": "1"}, check=1)
+        self.assertIn("proflite: worker gw0 crashed: the profile lacks what it "
+                      "had not written\n", done.stdout)
+        self.assertRegex(done.stdout, "not compared: (there is no profile of "
+                         "this run|the profile of this run is not whole)\n")
+
+    @once
+    def test_a_pytest_that_is_too_old(self):
+        """One with a pluggy before 1.2, which knows no wrappers."""
+        self.script("""
+            import pytest
+
+            new = pytest.hookimpl
+
+            def hookimpl(function=None, hookwrapper=False, optionalhook=False,
+                         tryfirst=False, trylast=False):
+                return new(function, hookwrapper=hookwrapper, tryfirst=tryfirst,
+                           optionalhook=optionalhook, trylast=trylast)
+
+            pytest.hookimpl = hookimpl
+            """, "old.py")
+        self.script("def test_a():\n    pass\n", "test_app.py")
+        path = {"PYTHONPATH": "%s:%s:%s" % (self.tmp, PACKAGE, self.packages)}
+
+        def run(*words, check):
+            return self.command(
+                [self.py.path, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                 "-p", "old", "-p", "proflite.pytest_plugin", *words],
+                path, check=check)
+
+        self.assertIn("1 passed", run(check=0).stdout)
+        wants = "wants pytest 8, or one with pluggy 1.2: this is pytest "
+        self.assertIn("--proflite " + wants, run("--proflite", check=4).stderr)
+        self.script("import pytest\n@pytest.mark.proflite(max_ncalls={'x': 1})\n"
+                    "def test_a():\n    pass\n", "test_app.py")
+        done = run(check=4)
+        self.assertIn("the mark proflite " + wants, done.stderr)
+
+    @once
     def test_bad_options(self):
         self.script("def test_a():\n    pass\n", "test_app.py")
         for words, text in (
@@ -290,7 +360,13 @@ class Pytest(Case):
                 (["--proflite", "--proflite-only=x"],
                  "--proflite-only need --proflite-compare"),
                 (["--proflite-compare=x", "--proflite-label=x"],
-                 "the run would be compared with itself")):
+                 "the run would be compared with itself"),
+                (["--proflite="], "--proflite=: want a database"),
+                (["--proflite-compare="], "--proflite-compare=: want a label"),
+                (["--proflite-compare=x", "--proflite-only="],
+                 "--proflite-only=: want a regular expression"),
+                (["--proflite", "--proflite-lines=-1"],
+                 "--proflite-lines=-1: want a whole number, 0 for all")):
             with self.subTest(words):
                 done = self.pytest(*words, check=4)
                 self.assertIn(text, done.stderr)
@@ -306,6 +382,11 @@ class Pytest(Case):
         done = self.pytest("--proflite=nowhere/x.db", "-n1",
                            "--proflite-compare=x", check=1)
         self.assertIn("not compared: there is no profile", done.stdout)
+        (self.tmp / "text").write_text("no database\n" * 100)
+        done = self.pytest("--proflite=text")
+        self.assertEqual(re.findall("^proflite: .*", done.stdout, re.M), [
+            "proflite: %s is not a database: want one that proflite has made"
+            % (self.tmp / "text")])
 
     @once
     def test_much_to_tell_is_written_as_it_comes(self):

@@ -19,6 +19,22 @@ DEFAULT_DB = "proflite.db"
 # on the way becomes a process row of its own.
 FLUSH_BYTES = 64 << 20
 
+# pytest loads us wherever we are installed: what is too old for us still has to
+# run as ever, as long as we are not asked for anything.
+try:
+    _around = pytest.hookimpl(wrapper=True, trylast=True)
+    _is_too_old = False
+except TypeError:               # of pluggy before 1.2
+    _around = pytest.hookimpl(trylast=True)
+    _is_too_old = True
+
+
+def _need_wrappers(what):
+    if _is_too_old:
+        raise pytest.UsageError(
+            "%s wants pytest 8, or one with pluggy 1.2: this is pytest %s"
+            % (what, pytest.__version__))
+
 
 def pytest_addoption(parser):
     group = parser.getgroup("proflite", "calls and times of each test")
@@ -41,12 +57,20 @@ def pytest_addoption(parser):
         help="compare only functions that match, as in `proflite diff --only'")
     group.addoption(
         "--proflite-lines", metavar="N", type=int, default=10,
-        help="how many functions to print (default: 10)")
+        help="how many functions to print, 0 for all (default: 10)")
 
 
 def _database(config):
     """The database asked for, or None; usage errors end the session."""
     option = config.getoption
+    # Of a variable that is not set, say: no gate is to pass for that.
+    for name, what in (("", "database"), ("-compare", "label"),
+                       ("-only", "regular expression")):
+        if option("--proflite" + name) == "":
+            raise pytest.UsageError("--proflite%s=: want a %s" % (name, what))
+    if option("proflite_lines") < 0:
+        raise pytest.UsageError("--proflite-lines=%d: want a whole number, 0 "
+                                "for all" % option("proflite_lines"))
     base = option("proflite_compare")
     db = option("proflite_db") or (DEFAULT_DB if base else None)
     if not db:
@@ -77,6 +101,7 @@ def pytest_configure(config):
     db = _database(config)
     if not db:
         return
+    _need_wrappers("--proflite")
     worker = getattr(config, "workerinput", None)
     if worker is None:
         config.pluginmanager.register(
@@ -93,6 +118,7 @@ def pytest_collection_modifyitems(config, items):
     manager = config.pluginmanager
     if (any(item.get_closest_marker("proflite") for item in items) and
             not manager.has_plugin("proflite-budgets")):
+        _need_wrappers("the mark proflite")
         manager.register(Budgets(), "proflite-budgets")
     recording = manager.get_plugin("proflite-recording")
     if recording and not manager.has_plugin("proflite-scopes"):
@@ -143,7 +169,7 @@ def _over(stats, budget):
 
 
 class Budgets:
-    @pytest.hookimpl(wrapper=True, trylast=True)
+    @_around
     def pytest_runtest_call(self, item):
         budget = _budget(item)
         if not budget:
@@ -165,7 +191,7 @@ class Scopes:
     def __init__(self, recording):
         self.recording = recording
 
-    @pytest.hookimpl(wrapper=True, trylast=True)
+    @_around
     def pytest_runtest_call(self, item):
         recording = self.recording
         # Of many tests only the first has to say what is wrong.
@@ -216,7 +242,9 @@ class Recording:
         try:
             function(*args)
         except Exception as e:
-            self.troubles.append("%s: %s" % (self.db, e))
+            text = str(e)
+            self.troubles.append(text if self.db in text else
+                                 "%s: %s" % (self.db, text))
 
     def end(self):
         if self.profile is not None:
@@ -230,14 +258,18 @@ class Recording:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node, error):
-        output = getattr(node, "workeroutput", None) or {}
-        self.troubles += output.get("proflite", ())
+        output = getattr(node, "workeroutput", None)
+        if output is None:
+            self.troubles.append("worker %s crashed: the profile lacks what "
+                                 "it had not written" % node.gateway.id)
+        else:
+            self.troubles += output.get("proflite", ())
 
     # ---------------------------------------------------------------- end --
 
     # Around it: xdist waits for its workers within, and the terminal's summary
     # comes after us.
-    @pytest.hookimpl(wrapper=True, trylast=True)
+    @_around
     def pytest_sessionfinish(self, session):
         result = yield
         if self.has_scope:
@@ -254,7 +286,7 @@ class Recording:
             return None
         status, text = _tool.run("runs", "-o", "json", self.db)
         if status:
-            raise OSError(text.strip())
+            raise OSError(text.strip().removeprefix("proflite runs: "))
         runs = {row["uuid"]: row["run"] for row in json.loads(text)}
         return runs.get(self.run)
 
@@ -276,8 +308,10 @@ class Recording:
     def compare(self, session, number):
         if session.exitstatus:
             why = "not compared: the tests did not pass"
-        elif self.troubles or number is None:
+        elif number is None:
             why = "not compared: there is no profile of this run"
+        elif self.troubles:
+            why = "not compared: the profile of this run is not whole"
         else:
             why = self.gate(number)
         if why and not session.exitstatus:

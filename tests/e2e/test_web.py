@@ -6,12 +6,13 @@ import os
 import re
 import signal
 import subprocess
+import textwrap
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import consumers
-from harness import PACKAGE, Case, since
+from harness import PACKAGE, SOURCE, STAGE, Case, once, since
 
 # A request for /users/N works N times, so that its number tells its counts.
 WORK = """
@@ -324,6 +325,56 @@ class Asgi(Web):
         self.assertEqual(self.calls(), [("GET /fail/3", 3), ("GET /wait/4", 4)])
         self.check_whole()
 
+    def test_cancelled_while_it_is_saved(self):
+        done = self.run_app("""
+    import threading
+    from proflite import asgi
+
+    app = ProfliteMiddleware(app)
+    free, waiting, submit = threading.Event(), [], asgi._submit
+
+    def tell(*args):
+        waiting.append(args)
+        return submit(*args)
+
+    async def main():
+        submit(free.wait)               # the writer is busy
+        asgi._submit = tell
+        task = asyncio.ensure_future(ask(app, "/users/3"))
+        while not waiting:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            print("cancelled")
+        free.set()
+
+    asyncio.run(main())
+    """)
+        self.assertEqual(done.stdout, "cancelled\n")
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(self.calls(), [("GET /users/3", 5)])
+
+    def test_main_thread_has_ended(self):
+        """A server in a thread of its own goes on then."""
+        done = self.run_app("""
+    import concurrent.futures.thread, threading, time
+
+    app = ProfliteMiddleware(app)
+
+    def serve():
+        while not concurrent.futures.thread._shutdown:
+            time.sleep(0.01)
+        print(asyncio.run(ask(app, "/users/3")))
+
+    threading.Thread(target=serve).start()
+    """)
+        self.assertEqual(done.stdout, "b'3'\n")
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(self.calls(), [("GET /users/3", 5)])
+
     def test_what_is_no_request_passes_through(self):
         done = self.run_app("""
     app = ProfliteMiddleware(app)
@@ -613,3 +664,123 @@ class Servers(Web):
         self.check(self.uvicorn(), {
             "/users/": "GET /users/<int:n>", "/stream/": "GET /stream/<int:n>"},
             meet=False, ready="Application startup complete")
+
+
+# Around the examples of the document: both frameworks' applications.
+CART_WSGI = """
+    from wsgiref.util import setup_testing_defaults
+    from django.conf import settings
+    from django.core.wsgi import get_wsgi_application
+    from django.http import HttpResponse
+    from django.urls import path
+    from flask import Flask
+
+    app = Flask(__name__)
+    app.get("/cart")(lambda: "cart")
+    settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["127.0.0.1"])
+    urlpatterns = [path("cart", lambda request: HttpResponse("cart"))]
+
+%s
+
+    def ask(app):
+        environ = {"PATH_INFO": "/cart"}
+        setup_testing_defaults(environ)
+        body = app(environ, lambda *args: None)
+        print(b"".join(body).decode())
+        body.close()
+
+    for _ in range(700):
+        ask(app)
+    for _ in range(100):
+        ask(application)
+    """
+
+CART_ASGI = """
+    import asyncio
+    from django.conf import settings
+    from django.core.asgi import get_asgi_application
+    from django.http import HttpResponse
+    from django.urls import path
+    from fastapi import FastAPI
+
+    app = FastAPI()
+    app.get("/cart")(lambda: "cart")
+    settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["127.0.0.1"])
+    urlpatterns = [path("cart", lambda request: HttpResponse("cart"))]
+
+%s
+
+    async def ask(app):
+        messages = [{"type": "http.request", "body": b"", "more_body": False}]
+
+        async def receive():
+            return messages.pop() if messages else await asyncio.sleep(3600)
+
+        async def send(message):
+            if message.get("body"):
+                print(message["body"].decode().strip('"'))
+
+        await app({"type": "http", "method": "GET", "path": "/cart",
+                   "query_string": b"", "headers": [(b"host", b"127.0.0.1")]},
+                  receive, send)
+
+    async def main():
+        for app_of, n in (app, 200), (application, 100):
+            for _ in range(n):
+                await ask(app_of)
+
+    asyncio.run(main())
+    """
+
+
+class Document(Web):
+    """What doc/web.md shows, as it stands there."""
+
+    def blocks(self, language, name="doc/web.md"):
+        return re.findall(r"(?ms)^```%s\n(.*?)^```$" % language,
+                          (SOURCE / name).read_text(encoding="utf-8"))
+
+    def run_block(self, program, text):
+        web = consumers.need(self, "web frameworks for 3.%d"
+                             % self.py.version[1])
+        self.script(program % textwrap.indent(text, "    "))
+        done = self.python(["app.py"], {"PYTHONPATH": "%s:%s" % (web, PACKAGE)})
+        self.assertEqual(done.stderr, "")
+        return done.stdout.count("cart\n")
+
+    def labels(self, name):
+        return self.rows("select label, count(*) from runs group by label",
+                         db=self.tmp / name)
+
+    @once
+    def test_wsgi(self):
+        consumers.need(self, "sqlite3")
+        self.assertEqual(self.run_block(CART_WSGI, self.blocks("python")[0]),
+                         800)
+        self.assertEqual(self.labels("web.db"), [("GET /cart", 7)])
+        self.assertEqual(self.labels("proflite.db"), [("GET /cart", 1)])
+        commands, = [re.sub(r"(?m)^\$ | +# .*$", "", text)
+                     for text in self.blocks("") if "proflite runs" in text]
+        done = self.command(["sh", "-e", "-c", "cp web.db old.db\n" + commands],
+                            {"PATH": "%s/bin:%s" % (
+                                STAGE, self.environment()["PATH"])})
+        self.assertEqual(done.stdout.count("GET /cart: "), 7)
+        self.assertIn("function calls", done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^GET /cart\|7\|\d")
+        self.assertEqual(done.stderr, "")
+
+    @once
+    def test_asgi(self):
+        self.assertEqual(self.run_block(CART_ASGI, self.blocks("python")[1]),
+                         300)
+        self.assertEqual(self.labels("web.db"), [("GET /cart", 2)])
+        self.assertEqual(self.labels("proflite.db"), [("GET /cart", 1)])
+
+    @once
+    def test_readme_shows_the_same(self):
+        def lines(name):
+            return {re.sub(" +# .*", "", line)
+                    for text in self.blocks("python", name)
+                    for line in text.splitlines() if "Middleware" in line}
+        self.assertEqual(len(lines("README.md")), 4)
+        self.assertLessEqual(lines("README.md"), lines("doc/web.md"))

@@ -68,8 +68,7 @@ class ProfliteMiddleware(_web.Middleware):
             await self._finish(request, scope)
             raise
         except BaseException:           # cancelled: no time to wait
-            request.end()
-            _submit(self.save, request, scope)
+            self._save(request, scope)
             raise
         await self._finish(request, scope)
 
@@ -81,13 +80,23 @@ class ProfliteMiddleware(_web.Middleware):
                           scope.get("query_string", b"").decode("latin-1"))
 
     async def _finish(self, request, scope):
+        saved = self._save(request, scope)
+        if saved is not None:
+            await asyncio.wrap_future(saved)
+
+    def _save(self, request, scope):
+        """What is done when the request is in the database; None: it is."""
         request.end()
         try:
             asyncio.get_running_loop()
-        except RuntimeError:            # trio
+            saved = _submit(self.save, request, scope)
+        except RuntimeError:
+            # trio; or the main thread has ended, and no thread takes more work
             self.save(request, scope)
-            return
-        await asyncio.wrap_future(_submit(self.save, request, scope))
+            return None
+        # Who waits may be cancelled, and the request is saved all the same.
+        saved.cancel = lambda: False
+        return saved
 
     def default_label(self, scope):
         path = scope["path"] or "/"

@@ -215,3 +215,48 @@ class Readme(Shell):
         out = self.python(["program.py"]).stdout
         self.assertIn("program.py:1(main)", out)
         self.assertTrue((self.tmp / "app.db").stat().st_size)
+
+
+class Gate(Shell):
+    """doc/ci-gate.md, from top to bottom, in a repository with a change that
+    makes one call more."""
+
+    def blocks(self):
+        text = (SOURCE / "doc/ci-gate.md").read_text(encoding="utf-8")
+        blocks = re.findall(r"(?ms)^```(\w*)\n(.*?)^```$", text)
+        first, said, *rest = [text for language, text in blocks
+                              if not language]
+        job, = [text for language, text in blocks if language == "yaml"]
+        steps = [re.sub("(?m)^ {10}", "", step) for step in
+                 re.findall(r"(?m)run: \|\n((?: {10}.*\n)+)", job)]
+        return first, said, rest, steps
+
+    def sh(self, text, check=0):
+        return self.command(["sh", "-e", "-c", text], env={"PATH": self.path},
+                            cwd=self.tmp / "repo", check=check)
+
+    @once
+    def test_commands(self):
+        if not shutil.which("git"):
+            self.skipTest("no git")
+        diff, said, (baseline, several, both), (record, gate) = self.blocks()
+        self.script("import sys\nsys.path.insert(0, 'src')\n"
+                    "import app\nfor _ in range(10):\n    app.leaf()\n",
+                    "repo/bench.py")
+        self.script("\n\n\n\ndef leaf():\n    pass\n", "repo/src/app.py")
+        self.sh("git init -q . && git add . && "
+                "git -c user.name=a -c user.email=b commit -q -m one && "
+                "git update-ref refs/remotes/origin/main HEAD")
+        self.sh(baseline)
+        self.sh("sed -i s/10/11/ bench.py")
+        self.sh(record)
+        leaf, total = said.splitlines()[1:]
+        out = self.sh(diff, check=1).stdout
+        self.assertIn(leaf.replace("app.py", "src/app.py") + "\n", out)
+        self.assertIn(total.split("ncalls")[0], out)
+        self.assertIn("leaf  src/app.py:5  ncalls 10 -> 11",
+                      self.sh(gate, check=1).stdout)
+        for text in several, both:
+            done = self.sh(text, check=None)    # times are as they are
+            self.assertRegex(done.stdout, r"(passed|failed): tottime > \+10% "
+                             r"and > 5ms\n")

@@ -213,7 +213,8 @@ static int rows_init(struct rows *r, const struct pl_columns_view *how,
 		rc = pl_text_view_calls(&r->view, text->form == PL_TEXT_CALLEES,
 					&r->calls, err);
 	for (uint32_t i = 0; !rc && i < r->view.stats.n_items; i++)
-		r->all.self_ns += r->view.stats.stats[i].f.self_ns;
+		r->all.self_ns = pl_add_ns(r->all.self_ns,
+					   r->view.stats.stats[i].f.self_ns);
 	r->all.cum_ns = r->all.self_ns; /* of all threads together */
 	return rc;
 }

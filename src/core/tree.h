@@ -139,6 +139,15 @@ static inline int64_t pl_add_ns(int64_t a, int64_t b)
 	return sum;
 }
 
+static inline int64_t pl_sub_ns(int64_t a, int64_t b)
+{
+	int64_t difference;
+
+	if (__builtin_sub_overflow(a, b, &difference))
+		return a < 0 ? INT64_MIN : INT64_MAX;
+	return difference;
+}
+
 /* True when anything at all was seen of it. */
 static inline bool pl_figures_seen(const struct pl_figures *f)
 {

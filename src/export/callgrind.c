@@ -66,7 +66,7 @@ static uint64_t entries(const struct pl_figures *f)
 static void write_profile(FILE *out, const struct pl_profile *p,
 			  struct names *n)
 {
-	const struct pl_pedge *e = p->edges, *end = p->edges + p->n_edges;
+	uint32_t at = 0; /* pairs come by their caller */
 
 	for (uint32_t i = 0; i < p->n_funcs; i++) {
 		const struct pl_pfunc *f = &p->funcs[i];
@@ -75,7 +75,9 @@ static void write_profile(FILE *out, const struct pl_profile *p,
 		put_file(out, p, n, "fl", i);
 		put_func(out, p, n, "fn", i);
 		fprintf(out, "%d %" PRId64 "\n", line_of(f), f->f.self_ns);
-		for (; e < end && e->caller == i; e++) {
+		for (; at < p->n_edges && p->edges[at].caller == i; at++) {
+			const struct pl_pedge *e = &p->edges[at];
+
 			put_file(out, p, n, "cfi", e->callee);
 			put_func(out, p, n, "cfn", e->callee);
 			fprintf(out, "calls=%" PRIu64 " %d\n%d %" PRId64 "\n",
@@ -91,7 +93,7 @@ static void write_header(FILE *out, const struct pl_profile *p,
 	int64_t total = 0;
 
 	for (uint32_t i = 0; i < p->n_funcs; i++)
-		total += p->funcs[i].f.self_ns;
+		total = pl_add_ns(total, p->funcs[i].f.self_ns);
 	fputs("# callgrind format\n"
 	      "version: 1\n"
 	      "creator: proflite " PACKAGE_VERSION "\n", out);

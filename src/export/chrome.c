@@ -50,7 +50,7 @@ static int write_tree(FILE *out, const struct pl_stacks *s,
 		const struct pl_tree_node *t = &s->tree.nodes[i];
 
 		at[i] = at[t->parent];
-		at[t->parent] += t->total_ns;
+		at[t->parent] = pl_add_ns(at[t->parent], t->total_ns);
 		put_node(out, t, frames->names[t->func], at[i], s->thread);
 	}
 	free(at);

@@ -8,15 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int64_t add(int64_t a, int64_t b)
-{
-	int64_t sum;
-
-	if (__builtin_add_overflow(a, b, &sum))
-		return INT64_MAX;
-	return sum;
-}
-
 /* --------------------------------------------------------------- the tree -- */
 
 /* The slot that holds the path, or the empty one where it belongs. */
@@ -228,7 +219,7 @@ static uint32_t add_node(struct pl_paths *p, uint32_t under, uint32_t at,
 	if (!folded)
 		path->primitive += t->calls + t->resumes;
 	if (counts)
-		path->self_ns = add(path->self_ns, t->self_ns);
+		path->self_ns = pl_add_ns(path->self_ns, t->self_ns);
 	return to;
 }
 
@@ -274,6 +265,6 @@ void pl_paths_add_up(struct pl_paths *p)
 	for (uint32_t i = p->n; i-- > 1;) {
 		struct pl_path *up = &p->paths[p->paths[i].parent];
 
-		up->total_ns = add(up->total_ns, p->paths[i].total_ns);
+		up->total_ns = pl_add_ns(up->total_ns, p->paths[i].total_ns);
 	}
 }

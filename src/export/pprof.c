@@ -320,7 +320,8 @@ static int put_head(struct writer *w)
 	part.n_comment = 1;
 	part.comment = &command;
 	part.time_nanos = w->s.profile.started_ns;
-	part.duration_nanos = pl_stacks_ended_ns(&w->s) - part.time_nanos;
+	part.duration_nanos =
+		pl_sub_ns(pl_stacks_ended_ns(&w->s), part.time_nanos);
 	return put_types(w, &part);
 }
 

@@ -11,16 +11,6 @@ const char *const pl_stacks_extra[PL_STACKS_EXTRA] = {
 	"(folded)", "(deeper)",
 };
 
-/* Of a damaged database sums may come to anything. */
-static int64_t add(int64_t a, int64_t b)
-{
-	int64_t sum;
-
-	if (__builtin_add_overflow(a, b, &sum))
-		return INT64_MAX;
-	return sum;
-}
-
 /* --------------------------------------------------------------- in order -- */
 
 /* Take @t into @to, which stands for several. */
@@ -28,7 +18,7 @@ static void gather(struct pl_tree_node *to, const struct pl_tree_node *t)
 {
 	to->calls += t->calls;
 	to->resumes += t->resumes;
-	to->self_ns = add(to->self_ns, t->self_ns);
+	to->self_ns = pl_add_ns(to->self_ns, t->self_ns);
 }
 
 /* Below a path of @most calls one node, of the function @deeper, is to stand
@@ -76,7 +66,7 @@ static int settle(struct pl_tree *tree, uint32_t n_funcs)
 			debts = calloc(n_funcs, sizeof(*debts));
 		if (!debts)
 			return PL_ERR_NOMEM;
-		debts[t->func] = add(debts[t->func], -t->self_ns);
+		debts[t->func] = pl_sub_ns(debts[t->func], t->self_ns);
 		t->self_ns = 0;
 	}
 	for (uint32_t i = 0; debts && i < tree->n; i++) {
@@ -103,7 +93,7 @@ static void add_up(struct pl_tree *tree)
 	for (uint32_t i = tree->n; i-- > 1;) {
 		struct pl_tree_node *up = &nodes[nodes[i].parent];
 
-		up->total_ns = add(up->total_ns, nodes[i].total_ns);
+		up->total_ns = pl_add_ns(up->total_ns, nodes[i].total_ns);
 		if (up->end < nodes[i].end)
 			up->end = nodes[i].end;
 	}

@@ -9,8 +9,8 @@
 
 static void add_times(struct pl_times *target, const struct pl_times *source)
 {
-	target->self_ns += source->self_ns;
-	target->cum_ns += source->cum_ns;
+	target->self_ns = pl_add_ns(target->self_ns, source->self_ns);
+	target->cum_ns = pl_add_ns(target->cum_ns, source->cum_ns);
 }
 
 /* pstats adds source + target, ints and floats alike; so do we. */
@@ -22,8 +22,8 @@ static void add_figures(struct pl_stat_figures *target,
 	target->tt = source->tt + target->tt;
 	target->ct = source->ct + target->ct;
 	target->resumes += source->resumes;
-	target->self_ns += source->self_ns;
-	target->cum_ns += source->cum_ns;
+	target->self_ns = pl_add_ns(target->self_ns, source->self_ns);
+	target->cum_ns = pl_add_ns(target->cum_ns, source->cum_ns);
 	if (source->min_ns >= 0 &&
 	    (target->min_ns < 0 || source->min_ns < target->min_ns))
 		target->min_ns = source->min_ns;
@@ -296,10 +296,7 @@ int pl_stats_init(struct pl_stats *stats, const struct pl_profile *profile,
 
 static struct pl_label without_folder(struct pl_label label)
 {
-	const char *slash = strrchr(label.file, '/');
-
-	if (slash)
-		label.file = slash + 1;
+	label.file = basename(label.file);
 	return label;
 }
 

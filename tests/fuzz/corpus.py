@@ -53,6 +53,16 @@ down(20)"""),
     "resumed": ("", "def g():\n  yield 1\n  yield 2\nlist(g())"),
 }
 
+# Columns whose sums and differences are taken.
+STATS = "calls resumes primitive self_ns cum_ns min_ns max_ns comp_self_ns " \
+    "comp_cum_ns"
+FIGURES = {
+    "runs": "started_ns", "processes": "ended_ns",
+    "threads": "duration_ns n_calls",
+    "nodes": "calls resumes total_ns self_ns min_ns max_ns",
+    "function_stats": STATS, "call_stats": STATS,
+}
+
 OPTIONS = [
     "", "out=/a b/c.db,clock=cpu,builtins=no", ",,clock=step,",
     "out=a\\,b\\\\c,label=x=y", "max_nodes=4294967295,all_calls,start=off",
@@ -105,6 +115,20 @@ def databases(stage, tmp, names):
         connection.close()
         if name in ("small", "threads", "folded"):
             write("database", name, db.read_bytes())
+        if name == "folded":
+            for kind, value in ("most", 2**63 - 1), ("least", -2**63):
+                fill(db, value)
+                write("database", kind, db.read_bytes())
+
+
+def fill(db, value):
+    """Make every figure of @db the number @value."""
+    with sqlite3.connect(db) as connection:
+        for table, columns in FIGURES.items():
+            connection.execute("update %s set %s" % (table, ", ".join(
+                column + " = :value" for column in columns.split())),
+                {"value": value})
+    connection.close()
 
 
 def work(n):

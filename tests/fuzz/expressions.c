@@ -40,8 +40,10 @@ static void search(const char *regex, const char *text)
 static void judge(const char *expression)
 {
 	static const struct pl_change changes[PL_N_METRICS] = {
-		{ 1, 2, 1, 1, 2, 2, 10 }, { 3, 3, 3, 3, 3, 3, 10 },
-		{ 0, 5, 0, 0, 5, 5, 10 }, { 7, 0, 7, 8, 0, 7, 0 },
+		{ 1, 2, 1, 1, 2, 2, 10, false },
+		{ 3, 3, 3, 3, 3, 3, 10, false },
+		{ 0, 5, 0, 0, 5, 5, 10, false },
+		{ 7, 0, 7, 8, 0, 7, 0, false },
 	};
 	struct pl_gate *gate;
 	struct pl_error err;

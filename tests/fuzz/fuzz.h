@@ -22,12 +22,13 @@
 #include <stdint.h>
 
 /* Target, and the folder of its corpus. */
-#define PL_FUZZ_TARGETS(X) \
-	X(recording, recording) \
-	X(ingest, recording) \
-	X(database, database) \
-	X(pstats, pstats) \
-	X(options, options) \
+#define PL_FUZZ_TARGETS(X)                                                     \
+	X(recording, recording)                                                \
+	X(ingest, recording)                                                   \
+	X(database, database)                                                  \
+	X(exports, database)                                                   \
+	X(pstats, pstats)                                                      \
+	X(options, options)                                                    \
 	X(expressions, expressions)
 
 #define PL_FUZZ_DECLARE(name, corpus) \

@@ -162,11 +162,9 @@ static int run(const struct pl_cmd *cmd, int argc, char **argv)
 	}
 	if (opt != PL_OPT_END)
 		return pl_opts_stop(&o, opt);
-	if (o.n_operands > 1)
-		return pl_complain(cmd, PL_EXIT_USAGE,
-				   "one database at a time: what is %s?",
-				   argv[1]);
-	source.db = o.n_operands ? argv[0] : NULL;
+	opt = pl_source_operand(&o, &source.db);
+	if (opt != PL_GO_ON)
+		return opt;
 	format = name ? pl_exporter_named(name) : pl_exporter_for_file(path);
 	if (!format)
 		return unknown_format(cmd, name);

@@ -58,7 +58,8 @@ static void add_run(struct pl_table *t, const struct pl_run *r)
 
 	pl_table_add(t, "%" PRId64, r->id);
 	add_time(t, r->started_ns);
-	pl_table_add(t, "%.3f", (double)(r->ended_ns - r->started_ns) * 1e-9);
+	pl_table_add(t, "%.3f",
+		     (double)pl_sub_ns(r->ended_ns, r->started_ns) * 1e-9);
 	pl_table_add(t, "%" PRId64, r->n_processes);
 	pl_table_add(t, "%" PRId64, r->n_threads);
 	pl_table_add(t, "%" PRIu64, r->n_calls);
@@ -186,7 +187,8 @@ static int run(const struct pl_cmd *cmd, int argc, char **argv)
 {
 	enum pl_records_format format = PL_RECORDS_NONE;
 	struct pl_opts o;
-	int opt;
+	const char *db;
+	int opt, rc;
 
 	pl_opts_init(&o, cmd, argc, argv);
 	while ((opt = pl_opts_next(&o)) >= 0)
@@ -197,11 +199,8 @@ static int run(const struct pl_cmd *cmd, int argc, char **argv)
 					   o.arg);
 	if (opt != PL_OPT_END)
 		return pl_opts_stop(&o, opt);
-	if (o.n_operands > 1)
-		return pl_complain(cmd, PL_EXIT_USAGE,
-				   "one database at a time: what is %s?",
-				   argv[1]);
-	return print_runs(cmd, o.n_operands ? argv[0] : NULL, format);
+	rc = pl_source_operand(&o, &db);
+	return rc == PL_GO_ON ? print_runs(cmd, db, format) : rc;
 }
 
 const struct pl_cmd pl_cmd_runs = {

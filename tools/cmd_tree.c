@@ -614,12 +614,7 @@ static int parse(struct args *a, const struct pl_cmd *cmd, int argc,
 	}
 	if (opt != PL_OPT_END)
 		return pl_opts_stop(&o, opt);
-	if (o.n_operands > 1)
-		return pl_complain(cmd, PL_EXIT_USAGE,
-				   "one database at a time: what is %s?",
-				   argv[1]);
-	a->source.db = o.n_operands ? argv[0] : NULL;
-	return PL_GO_ON;
+	return pl_source_operand(&o, &a->source.db);
 }
 
 static int print_tree(const struct args *a, const struct pl_cmd *cmd)

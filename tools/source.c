@@ -53,6 +53,15 @@ bool pl_source_is_db(const char *operand)
 	return !stat(operand, &st) && !S_ISDIR(st.st_mode);
 }
 
+int pl_source_operand(const struct pl_opts *o, const char **db)
+{
+	*db = o->n_operands ? o->argv[0] : NULL;
+	if (o->n_operands < 2)
+		return PL_GO_ON;
+	return pl_complain(o->cmd, PL_EXIT_USAGE,
+			   "one database at a time: what is %s?", o->argv[1]);
+}
+
 struct warn {
 	const struct pl_source *source;
 	const struct pl_cmd *cmd;

@@ -44,6 +44,10 @@ int pl_source_option(struct pl_source *source, const struct pl_cmd *cmd,
  */
 bool pl_source_is_db(const char *operand);
 
+/* The one operand of a command that takes no other: *@db, NULL without it.
+ * PL_GO_ON, or an exit status after complaining. */
+int pl_source_operand(const struct pl_opts *o, const char **db);
+
 /*
  * Open for reading, after whatever is left over beside the database of
  * processes that are gone has been written into it.  Trouble with that is a

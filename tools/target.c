@@ -30,13 +30,6 @@ extern char **environ;
 
 /* ------------------------------------------------------------- looking -- */
 
-static const char *last_part(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static FILE *open_proc(const struct pl_target *t, const char *name)
 {
 	char path[64];
@@ -106,7 +99,7 @@ static int find_python(struct pl_target *t, const char *embedded,
 	gone = strstr(t->name, " (deleted)");
 	if (gone)
 		*gone = '\0';
-	if (is_python_name(last_part(t->name))) {
+	if (is_python_name(basename(t->name))) {
 		strcpy(t->python, exe);
 		return 0;
 	}
@@ -117,7 +110,7 @@ static int find_python(struct pl_target *t, const char *embedded,
 			       "process %d (%s) is no "
 			       "Python",
 			       (int)t->pid,
-			       *t->name ? last_part(t->name) : "of the kernel");
+			       *t->name ? basename(t->name) : "of the kernel");
 	strcpy(t->python, embedded);
 	strcpy(t->name, embedded);
 	return 0;

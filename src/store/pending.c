@@ -48,16 +48,9 @@ static void delete_file(int folder_fd, const char *name, int fd)
 
 /* ------------------------------------------------------- which are ours -- */
 
-static const char *last_part(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static bool stat_folder_of(const char *path, struct stat *st)
 {
-	const char *name = last_part(path);
+	const char *name = basename(path);
 	char *folder = strndup(path, (size_t)(name - path));
 	bool ok = folder && !stat(*folder ? folder : ".", st);
 
@@ -88,7 +81,7 @@ static bool is_for(const struct scan *s, const struct pl_recfile *rf)
 
 	if (!*path)
 		return !s->is_fallback;
-	if (strcmp(last_part(path), s->db_name))
+	if (strcmp(basename(path), s->db_name))
 		return false;
 	if (!s->is_fallback || !strcmp(path, s->db_path))
 		return true;
@@ -306,8 +299,11 @@ int pl_store_ingest_pending(const char *db_path, int busy_ms,
 {
 	struct pl_error local;
 	struct scan s = {
-		.db_path = db_path, .db_name = last_part(db_path),
-		.busy_ms = busy_ms, .found = found, .ctx = ctx,
+		.db_path = db_path,
+		.db_name = basename(db_path),
+		.busy_ms = busy_ms,
+		.found = found,
+		.ctx = ctx,
 		.err = err ? err : &local,
 	};
 	char *folder;

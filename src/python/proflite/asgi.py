@@ -95,6 +95,8 @@ class ProfliteMiddleware(_web.Middleware):
             self.save(request, scope)
             return None
         # Who waits may be cancelled, and the request is saved all the same.
+        # asyncio.shield would tell the loop of its end, which may be closed by
+        # then.
         saved.cancel = lambda: False
         return saved
 

@@ -169,6 +169,35 @@ class Wsgi(Web):
         self.assertEqual([label for label, _ in self.calls()],
                          ["GET /users/11", "GET /users/22"])
 
+    def test_a_label_that_fails(self):
+        done = self.run_app("""
+    labels = iter([None, "one", 2, "\\ud800", "three"])
+    app = ProfliteMiddleware(app, label=lambda environ:
+                             next(labels) or environ["no such"])
+    print([ask(app, "/users/%d" % n) for n in range(5)])
+    """)
+        self.assertEqual(done.stdout, "[b'0', b'1', b'2', b'3', b'4']\n")
+        self.assertEqual(done.stderr, "proflite: KeyError: 'no such'; such "
+                         "requests have no label\n")
+        self.assertEqual(self.rows("select label from runs order by id"), [
+            (None,), ("one",), (None,), (None,), ("three",)])
+
+    def test_one_within_another(self):
+        """As where an application is mounted in another: to the outer one,
+        what the inner one does belongs to its request."""
+        self.run_app("""
+    app = ProfliteMiddleware(app, every=2, out="inner.db")
+    app = ProfliteMiddleware(app)
+    for n in range(1, 4):
+        ask(app, "/users/%d" % n)
+    """)
+        self.assertEqual(self.calls(), [
+            ("GET /users/1", 2), ("GET /users/2", 3), ("GET /users/3", 4)])
+        self.check_whole()
+        self.db = self.tmp / "inner.db"
+        self.assertEqual(self.calls(), [("GET /users/2", 3)])
+        self.check_whole()
+
     def test_length_is_told(self):
         done = self.run_app("""
     app = ProfliteMiddleware(app)

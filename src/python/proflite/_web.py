@@ -76,6 +76,7 @@ class Middleware:
         self._kinds = {"builtins": builtins, "all_calls": all_calls}
         self._numbers = itertools.count(1)
         self._is_broken = False
+        self._said = set()
 
     def begin(self, header, query):
         """A Request, or None: not this one.  header: the value of ours; query:
@@ -90,22 +91,35 @@ class Middleware:
         try:
             return Request(**self._kinds)
         except Exception as e:
-            return self._complain(e)
+            return self._give_up(e)
 
     def save(self, request, seen):
         """Put a request that has ended into the database.  seen: the environ or
         the scope."""
         try:
-            request.save(self._out, self._label(seen))
+            request.save(self._out, self._label_of(seen))
         except Exception as e:
-            self._complain(e)
+            self._give_up(e)
 
-    def _complain(self, e):
+    def _label_of(self, seen):
+        try:
+            label = self._label(seen)
+            label.encode()          # is it text that can be written?
+            return label
+        except Exception as e:      # of one odd request: no reason to give up
+            self._say(e, "such requests have no label")
+            return None
+
+    def _give_up(self, e):
         """The application goes on, and we don't."""
-        if not self._is_broken and sys.stderr is not None:
-            sys.stderr.write("proflite: %s: %s; no more requests are profiled\n"
-                             % (type(e).__name__, e))
+        self._say(e, "no more requests are profiled")
         self._is_broken = True
+
+    def _say(self, e, then):
+        if then not in self._said and sys.stderr is not None:
+            sys.stderr.write("proflite: %s: %s; %s\n"
+                             % (type(e).__name__, e, then))
+        self._said.add(then)
 
 
 def django_route(path):

@@ -676,8 +676,70 @@ static int open_sides(struct view *v)
 			   "what is %s?", a->operands[2]);
 }
 
+/* A run whose clock is another than that of the first one, or NULL. */
+static const struct pl_run *find_other_clock(const struct view *v)
+{
+	const char *clock = v->side[0].runs[0]->clock;
+
+	for (size_t i = 0; i < v->side[0].n + v->side[1].n; i++) {
+		const struct pl_run *r =
+			i < v->side[0].n ? v->side[0].runs[i] :
+					   v->side[1].runs[i - v->side[0].n];
+
+		if (clock && r->clock && strcmp(clock, r->clock))
+			return r;
+	}
+	return NULL;
+}
+
+static bool have_same_calls(const struct view *v)
+{
+	const struct pl_run *first = v->side[0].runs[0];
+
+	for (int i = 0; i < 2; i++)
+		for (size_t k = 0; k < v->side[i].n; k++) {
+			const struct pl_run *r = v->side[i].runs[k];
+
+			if (r->builtins != first->builtins ||
+			    r->all_calls != first->all_calls)
+				return false;
+		}
+	return true;
+}
+
+/* Readings of a clock against seconds: such a gate would pass, or fail, for no
+ * reason of the program's. */
+static int check_clocks(const struct view *v)
+{
+	const struct pl_run *other = find_other_clock(v);
+
+	for (size_t i = 0; other && i < v->a->n_gates; i++)
+		if (pl_gate_has_times(v->a->gates[i]))
+			return pl_complain(v->cmd, PL_EXIT_FAILED,
+					   "--fail-if: \"%s\" is about times, "
+					   "and they were taken with different "
+					   "clocks, %s and %s: record both "
+					   "sides with one",
+					   pl_gate_text(v->a->gates[i]),
+					   v->side[0].runs[0]->clock,
+					   other->clock);
+	return PL_GO_ON;
+}
+
 static void add_notes(const struct view *v)
 {
+	const struct pl_run *other = find_other_clock(v);
+
+	if (other)
+		pl_complain(v->cmd, 0,
+			    "note: times of different clocks, %s "
+			    "and %s, do not compare",
+			    v->side[0].runs[0]->clock, other->clock);
+	if (!have_same_calls(v))
+		pl_complain(v->cmd, 0,
+			    "note: not all runs were recorded with "
+			    "the same --no-builtins and --all-calls: what is "
+			    "new or gone may be what was not recorded");
 	if (v->c.folded)
 		pl_complain(v->cmd, 0, "note: a run came to its max_nodes: "
 			    "ncalls and tottime are exact, cumtime of "
@@ -690,6 +752,8 @@ static int compare(struct view *v)
 	struct pl_error err;
 	int rc = open_sides(v);
 
+	if (rc == PL_GO_ON)
+		rc = check_clocks(v);
 	if (rc != PL_GO_ON)
 		return rc;
 	rc = pl_compare(&v->c, &v->side[0], &v->side[1], &a->compare, &err);

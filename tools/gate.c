@@ -260,6 +260,14 @@ enum pl_metric_id pl_gate_metric(const struct pl_gate *gate)
 	return gate->terms[0].metric;
 }
 
+bool pl_gate_has_times(const struct pl_gate *gate)
+{
+	for (size_t i = 0; i < gate->n; i++)
+		if (pl_metrics[gate->terms[i].metric].is_time)
+			return true;
+	return false;
+}
+
 /* --------------------------------------------------------------- judging -- */
 
 bool pl_change_is_noise(const struct pl_change *c)

@@ -65,5 +65,7 @@ bool pl_gate_holds(const struct pl_gate *gate, const struct pl_change *changes);
 const char *pl_gate_text(const struct pl_gate *gate);
 /* The metric of its first term. */
 enum pl_metric_id pl_gate_metric(const struct pl_gate *gate);
+/* Is it about times, among others? */
+bool pl_gate_has_times(const struct pl_gate *gate);
 
 #endif

@@ -16,7 +16,8 @@ static const char runs_sql[] =
 	"WHERE run_id = r.id), "
 	"(SELECT total(n_calls) FROM processes q JOIN threads "
 	"ON process_id = q.id WHERE run_id = r.id AND counted), "
-	"p.command, p.cwd, p.host, p.end_reason, p.end_status "
+	"p.command, p.cwd, p.host, p.end_reason, p.end_status, p.clock, "
+	"p.builtins, p.all_calls "
 	"FROM runs r LEFT JOIN processes p ON p.id = (SELECT id FROM processes "
 	"WHERE run_id = r.id ORDER BY started_ns, id LIMIT 1) ORDER BY r.id";
 
@@ -44,10 +45,13 @@ static bool read_run(sqlite3_stmt *stmt, struct pl_run *r)
 	r->n_calls = (uint64_t)sqlite3_column_int64(stmt, 7);
 	r->end = end_name(pl_db_text(stmt, 11));
 	r->end_status = known ? sqlite3_column_int(stmt, 12) : -1;
+	r->builtins = sqlite3_column_int(stmt, 14);
+	r->all_calls = sqlite3_column_int(stmt, 15);
 	return pl_db_text_dup(stmt, 2, &r->label) &&
 	       pl_db_text_dup(stmt, 8, &r->command) &&
 	       pl_db_text_dup(stmt, 9, &r->cwd) &&
-	       pl_db_text_dup(stmt, 10, &r->host);
+	       pl_db_text_dup(stmt, 10, &r->host) &&
+	       pl_db_text_dup(stmt, 13, &r->clock);
 }
 
 int pl_store_runs(struct pl_store *store, struct pl_run **runs, size_t *n,
@@ -94,6 +98,7 @@ void pl_runs_free(struct pl_run *runs, size_t n)
 		free(runs[i].command);
 		free(runs[i].cwd);
 		free(runs[i].host);
+		free(runs[i].clock);
 	}
 	free(runs);
 }

@@ -233,6 +233,8 @@ struct pl_run {
 	uint64_t n_calls;
 	const char *end;		/* of its first process: "exit", … */
 	int end_status;			/* -1: not known */
+	char *clock; /* of its first process, or NULL */
+	bool builtins, all_calls; /* the same */
 };
 
 /* By id, which is the order of arrival. */

@@ -370,6 +370,28 @@ class Diff(Case):
             [n * ms for n in (11, 10, 12, 21, 20, 22)])
 
     @once
+    def test_what_was_recorded_otherwise(self):
+        self.make("10")
+        self.record([self.app, "10"])
+        self.record([self.app, "10"], options="builtins=no")
+        done = self.tool("diff", "1", "2")
+        self.assertEqual(done.stderr, "proflite diff: note: times of different "
+                         "clocks, step and wall, do not compare\n")
+        self.assertEqual(self.tool("diff", "--fail-if", "ncalls > +0%", "-q",
+                                   "1", "2").stdout, "")
+        for expression in "tottime > +1%", "ncalls > 5 or cumtime > 1s":
+            done = self.tool("diff", "--fail-if", expression, "1", "1-2",
+                             check=1)
+            self.assertEqual(done.stdout, "")
+            self.assertEqual(done.stderr, "proflite diff: --fail-if: \"%s\" is "
+                             "about times, and they were taken with different "
+                             "clocks, step and wall: record both sides with "
+                             "one\n" % expression)
+        done = self.tool("diff", "2", "3")
+        self.assertRegex(done.stderr, r"^proflite diff: note: not all runs were "
+                         r"recorded with the same --no-builtins [^\n]+\n$")
+
+    @once
     def test_imported_runs(self):
         for n in "1", "2":
             self.python(["-m", "cProfile", "-o", "c.prof", self.app, n])

@@ -7,6 +7,7 @@
 #include "core/recorder_inline.h"
 #include "probe/probe.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,39 @@ struct bench {
 struct cost {
 	double in, out, error;
 };
+
+/* Another thread may come meanwhile, or a signal's handler. */
+static struct {
+	const void *thread; /* address of its pl_tls, or NULL */
+	struct pl_session *scratch;
+} running;
+
+static bool begin_running(void)
+{
+	const void *nobody = NULL;
+
+	return __atomic_compare_exchange_n(&running.thread, &nobody, &pl_tls,
+					   false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
+}
+
+static void end_running(void)
+{
+	__atomic_store_n(&running.thread, NULL, __ATOMIC_RELEASE);
+}
+
+/* In the child nobody goes on with what another thread has begun; its scratch
+ * session is left to whoever calibrates next. */
+static void after_fork_child(void)
+{
+	if (running.thread != &pl_tls)
+		end_running();
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, after_fork_child);
+}
 
 static uint64_t now(enum pl_clock_kind kind)
 {
@@ -296,17 +330,26 @@ static bool run_turns(struct pl_session *scratch, struct bench *python,
 	return true;
 }
 
-static bool measure(const struct pl_session *s, struct bench *python,
-		    struct bench *c)
+static void drop_scratch(void)
 {
-	struct pl_session *scratch = scratch_for(s);
+	struct pl_session *scratch = running.scratch;
 	PyObject *type, *value, *traceback;
-	bool ok = scratch && run_turns(scratch, python, c);
 
 	PyErr_Fetch(&type, &value, &traceback);
+	running.scratch = NULL;
 	if (scratch)
 		pl_probe_dispose(scratch);
 	PyErr_Restore(type, value, traceback);
+}
+
+static bool measure(const struct pl_session *s, struct bench *python,
+		    struct bench *c)
+{
+	bool ok;
+
+	running.scratch = scratch_for(s);
+	ok = running.scratch && run_turns(running.scratch, python, c);
+	drop_scratch();
 	return ok;
 }
 
@@ -326,34 +369,47 @@ static void fill(struct pl_rec_header *h, const struct cost *python,
 							   c->error);
 }
 
-void pl_calibrate(struct pl_session *s)
+/* What is known of recordings like @s's.  Guarded by begin_running(). */
+static struct known {
+	bool is_known;
+	struct cost python, c;
+} * known_of(const struct pl_session *s)
 {
-	/* By clock, C functions and other callables.  Guarded by @is_busy. */
-	static struct known {
-		bool is_known;
-		struct cost python, c;
-	} all[2][2][2];
-	/* Another thread may come meanwhile, or a signal's handler. */
-	static bool is_busy;
-	struct pl_rec_header *h = s->rec.header;
-	struct known *k = &all[h->clock == PL_CLOCK_CPU]
-			      [s->options.builtins][s->options.all_calls];
+	static struct known all[2][2]
+			       [2]; /* clock, C functions, other callables */
+
+	return &all[s->rec.header->clock == PL_CLOCK_CPU][s->options.builtins]
+		   [s->options.all_calls];
+}
+
+static void find_out(const struct pl_session *s, struct known *k)
+{
 	struct bench python = { 0 }, c = { 0 };
 
-	if (!is_possible(s) || PyErr_Occurred() ||
-	    __atomic_exchange_n(&is_busy, true, __ATOMIC_ACQUIRE))
-		return;
-	if (!k->is_known) {
-		k->is_known = is_alone() && make_benches(&python, &c) &&
-			      measure(s, &python, &c);
-		if (k->is_known) {
-			k->python = cost_of(&python);
-			k->c = cost_of(&c);
-		}
-		drop_bench(&python);
-		drop_bench(&c);
+	if (is_alone() && make_benches(&python, &c) &&
+	    measure(s, &python, &c)) {
+		k->python = cost_of(&python);
+		k->c = cost_of(&c);
+		k->is_known = true;
 	}
-	if (k->is_known)
-		fill(h, &k->python, &k->c);
-	__atomic_store_n(&is_busy, false, __ATOMIC_RELEASE);
+	drop_bench(&python);
+	drop_bench(&c);
+}
+
+void pl_calibrate(struct pl_session *s)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct known *k = known_of(s);
+
+	pthread_once(&once, watch_forks);
+	if (PyErr_Occurred() || !begin_running())
+		return;
+	drop_scratch(); /* of another thread before a fork */
+	if (is_possible(s)) {
+		if (!k->is_known)
+			find_out(s, k);
+		if (k->is_known)
+			fill(s->rec.header, &k->python, &k->c);
+	}
+	end_running();
 }

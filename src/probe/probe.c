@@ -35,6 +35,7 @@ static int n_sessions, n_all_threads, n_c_calls;
 /* Events that have Python code running inside of them, and the sessions that
  * wait for their end to be freed. */
 static int n_held;
+static __thread int n_held_here;
 static struct pl_session *disposed;
 
 #ifdef PL_FREE_THREADED
@@ -73,16 +74,19 @@ static void unlock_event(void)
 	pthread_mutex_unlock(&event_lock);
 }
 
-/* Whoever held it is not in the child, where every step that it guards is as
- * good as done or not begun. */
-static void renew_event_lock(void)
+/* The other threads are not in the child, and nothing of what they held. */
+static void after_fork_child(void)
 {
 	pthread_mutex_init(&event_lock, NULL);
+#ifdef PL_FREE_THREADED
+	memset(&life_lock, 0, sizeof(life_lock));
+#endif
+	n_held = n_held_here;
 }
 
 static void watch_forks(void)
 {
-	pthread_atfork(NULL, NULL, renew_event_lock);
+	pthread_atfork(lock_event, unlock_event, after_fork_child);
 }
 
 static const struct pl_probe_ops *back_end(void)
@@ -534,12 +538,14 @@ bool pl_probe_is_on(void)
 
 void pl_probe_hold(void)
 {
+	n_held_here++;
 	__atomic_add_fetch(&n_held, 1, __ATOMIC_RELAXED);
 }
 
 void pl_probe_unhold(void)
 {
 	__atomic_sub_fetch(&n_held, 1, __ATOMIC_RELEASE);
+	n_held_here--;
 }
 
 static bool is_held(void)

@@ -265,6 +265,92 @@ class Compensated(Case):
             """ % str(self.db)])
         self.assertTrue(self.is_measured())
 
+    def test_a_child_forked_while_another_thread_measures(self):
+        """That thread is not in the child, which measures for itself."""
+        self.python(["-W", "ignore", "-c", """if True:
+            import os, proflite, sys, threading
+            proflite.is_on()
+
+            def save(label):
+                with proflite.Profile() as p:
+                    len("")
+                p.save(%r, label)
+
+            def gettrace():         # called while nobody else may measure
+                sys.gettrace = real
+                measures.set()
+                has_forked.wait()
+
+            measures, has_forked = threading.Event(), threading.Event()
+            real, sys.gettrace = sys.gettrace, gettrace
+            thread = threading.Thread(target=save, args=("parent",))
+            thread.start()
+            measures.wait()
+            pid = os.fork()
+            if not pid:
+                save("child")
+                os._exit(0)
+            assert os.waitpid(pid, 0)[1] == 0
+            has_forked.set()
+            thread.join()
+            """ % str(self.db)])
+        self.assertTrue(self.is_measured())
+        self.assertEqual(len(self.costs()), 2)
+
+    @since(3, 12)
+    def test_a_child_forked_in_the_middle_of_it(self):
+        """There nobody is left to take our tool away but the next one who
+        measures."""
+        if self.py.tag.endswith("t"):
+            self.skipTest("a child forked while another thread stops all "
+                          "others hangs in Python %s" % self.py.name)
+        self.python(["-W", "ignore", "-c", """if True:
+            import os, proflite, sys, threading
+            proflite.is_on()
+            sys.setswitchinterval(1e-6)
+
+            def tools():
+                return [sys.monitoring.get_tool(i) for i in range(6)]
+
+            def save(label):
+                with proflite.Profile() as p:
+                    pass
+                saves.set()
+                p.save(%r, label)
+
+            def child():
+                before = tools()
+                save("child")
+                os._exit(1 if tools() != [None] * 6 else
+                         0 if "proflite" in before else 2)
+
+            def process():
+                thread = threading.Thread(target=save, args=("parent",))
+                thread.start()
+                saves.wait()
+                while thread.is_alive() and "proflite" not in tools():
+                    pass
+                pid = os.fork()
+                if not pid:
+                    child()
+                os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+            for i in range(100):
+                saves = threading.Event()
+                pid = os.fork()
+                if not pid:
+                    process()
+                status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+                if status != 2:     # the fork was in the middle of it
+                    break
+            assert status == 0, status
+            """ % str(self.db)])
+        self.assertEqual(self.rows(
+            "select cost_py_in_ns + cost_py_out_ns + cost_c_in_ns + "
+            "cost_c_out_ns is null from processes p join runs r on "
+            "run_id = r.id where label = 'child' order by p.id desc limit 1"),
+            [(0,)])
+
     # Later ones lose more of them: doc/robustness.md.
     @until(3, 12)
     def test_signal_meanwhile(self):

@@ -12,6 +12,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,8 +85,47 @@ static void *open_store(struct pl_error *err)
 	return handle;
 }
 
-int pl_engine_save_session(struct pl_session *s, const char *db,
-			   struct pl_error *err)
+/*
+ * Held by whoever is in the store, as by many readers.  A fork waits for them:
+ * the child would find SQLite's own locks taken by threads that are not there.
+ */
+static pthread_rwlock_t store_lock = PTHREAD_RWLOCK_INITIALIZER;
+
+static void before_fork(void)
+{
+	pthread_rwlock_wrlock(&store_lock);
+}
+
+static void after_fork_parent(void)
+{
+	pthread_rwlock_unlock(&store_lock);
+}
+
+static void after_fork_child(void)
+{
+	pthread_rwlock_init(&store_lock, NULL);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+}
+
+static void enter_store(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, watch_forks);
+	pthread_rwlock_rdlock(&store_lock);
+}
+
+static void leave_store(void)
+{
+	pthread_rwlock_unlock(&store_lock);
+}
+
+static int save_session(struct pl_session *s, const char *db,
+			struct pl_error *err)
 {
 	void *store = open_store(err);
 	store_save_fn save = NULL;
@@ -104,15 +144,24 @@ int pl_engine_save_session(struct pl_session *s, const char *db,
 	return rc;
 }
 
-static int ingest(struct pl_session *s, struct pl_error *err)
+int pl_engine_save_session(struct pl_session *s, const char *db,
+			   struct pl_error *err)
+{
+	int rc;
+
+	enter_store();
+	rc = save_session(s, db, err);
+	leave_store();
+	return rc;
+}
+
+static int ingest_file(struct pl_session *s, struct pl_error *err)
 {
 	void *store = open_store(err);
 	store_finish_fn finish = NULL;
 	char msg[sizeof(err->text)] = "";
 	int rc;
 
-	if (!s->rec.path)		/* recorded in memory: now or never */
-		return pl_engine_save_session(s, s->options.out, err);
 	if (store)
 		*(void **)&finish = dlsym(store, "proflite_store_finish");
 	if (!finish)
@@ -122,6 +171,18 @@ static int ingest(struct pl_session *s, struct pl_error *err)
 	if (rc)
 		pl_fail(err, rc, "%s; the recording stays in %s", msg,
 			s->rec.path);
+	return rc;
+}
+
+static int ingest(struct pl_session *s, struct pl_error *err)
+{
+	int rc;
+
+	if (!s->rec.path) /* recorded in memory: now or never */
+		return pl_engine_save_session(s, s->options.out, err);
+	enter_store();
+	rc = ingest_file(s, err);
+	leave_store();
 	return rc;
 }
 

@@ -21,6 +21,7 @@
 #include "probe/probe.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -30,7 +31,7 @@ struct profiler {
 	PyObject *timer;		/* callable, or NULL */
 	double timeunit;		/* of one tick of an integer timer, s */
 	PyObject *var, *value;		/* within: only where var is value */
-	bool saving;			/* other threads run meanwhile */
+	pid_t saving; /* where other threads run meanwhile */
 	bool subcalls, builtins, all_calls, threads;
 	double ns_per_tick;		/* 0: not found out since it was on */
 };
@@ -142,7 +143,7 @@ static bool refuse_now(struct profiler *p, const char *what)
 {
 	const struct timing *t = timings;
 
-	if (p->saving) {
+	if (p->saving == getpid()) { /* not in a child forked meanwhile */
 		PyErr_Format(PyExc_RuntimeError,
 			     "cannot %s profiler while it is saved", what);
 		return true;
@@ -752,7 +753,7 @@ static PyObject *path_bytes(PyObject *path)
 }
 
 /* While it is saved, other threads run only where that is asked for: a fork of
- * theirs would copy the store in the middle of its work. */
+ * theirs waits for its end. */
 static int save(struct profiler *p, const char *db, bool let_run,
 		struct pl_error *err)
 {
@@ -761,11 +762,11 @@ static int save(struct profiler *p, const char *db, bool let_run,
 
 	if (!let_run || is_enabled(p))
 		return pl_engine_save_session(p->session, db, err);
-	p->saving = true;
+	p->saving = getpid();
 	state = PyEval_SaveThread();
 	rc = pl_engine_save_session(p->session, db, err);
 	PyEval_RestoreThread(state);
-	p->saving = false;
+	p->saving = 0;
 	return rc;
 }
 
@@ -781,7 +782,7 @@ static PyObject *profiler_save(PyObject *self, PyObject *args)
 	if (!PyArg_ParseTuple(args, "O|z#p:_save", &path, &label, &len,
 			      &let_run))
 		return NULL;
-	if (p->saving && refuse_now(p, "save"))
+	if (p->saving == getpid() && refuse_now(p, "save"))
 		return NULL;
 	if (!p->session && open_session(p))
 		return NULL;

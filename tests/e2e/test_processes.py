@@ -277,6 +277,53 @@ class Fork(Processes):
         self.assertEqual(self.value("select count(*) from processes"), 41)
         self.no_recording_left()
 
+    def test_while_a_profile_is_saved(self):
+        """By a thread that lets others run, as the middlewares have it: the
+        child saves, too, and finds no lock of the store's held."""
+        app = self.script("""
+            import os, signal, threading
+            import proflite
+
+            def profile(n):
+                p = proflite.Profile()
+                with p:
+                    for i in range(n):
+                        exec("def f%d(): pass\\nf%d()" % (i, i), {})
+                return p
+
+            def save():
+                while not stop:
+                    large._save("parent.db", "parent", True)
+                    os.unlink("parent.db")
+
+            def child():
+                signal.alarm(60)
+                large.enable()
+                large.disable()
+                profile(2)._save("child.db", "child")
+                os._exit(0)
+
+            stop = False
+            large = profile(2000)
+            large._save("parent.db", "calibrates")
+            thread = threading.Thread(target=save)
+            thread.start()
+            for i in range(20):
+                pid = os.fork()
+                if not pid:
+                    child()
+                status = os.waitpid(pid, 0)[1]
+                if status:
+                    break
+            stop = True
+            thread.join()
+            assert status == 0, status
+            """)
+        done = self.python(["-W", "ignore", app])
+        self.assertEqual(done.stderr, "")
+        self.assertEqual(self.value("select count(*) from runs",
+                                    db=self.tmp / "child.db"), 20)
+
     def test_code_that_goes(self):
         """The parent has seen many functions, whose numbers are not those of
         the child's recording; then the child lets code objects go."""

@@ -368,17 +368,18 @@ static void unregister_session(struct pl_session *s)
 
 int pl_session_start(struct pl_session *s, struct pl_error *err)
 {
-	struct pl_recorder_priv *p = NULL;
+	bool ok;
 
 	if (s->state == PL_SESSION_DONE)
 		return pl_fail(err, PL_ERR_ARG, "the recording is finished");
 	pthread_mutex_lock(&registry_lock);
-	s->state = PL_SESSION_ON;
-	if (!s->all_threads)
-		p = attach(s, &pl_tls);
-	bump_epoch();
+	ok = s->all_threads || attach(s, &pl_tls);
+	if (ok) {
+		s->state = PL_SESSION_ON;
+		bump_epoch();
+	}
 	pthread_mutex_unlock(&registry_lock);
-	if (!s->all_threads && !p)
+	if (!ok)
 		return pl_fail(err, PL_ERR_NOMEM, "no memory for a recorder");
 	pl_tls_sync(&pl_tls);
 	return 0;

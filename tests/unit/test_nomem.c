@@ -439,6 +439,34 @@ static void check_record(int rc)
 static const struct scenario recording = { no_preparation, record,
 					   check_record };
 
+/* What a Profile does.  The probe ends, and counts, what is on. */
+static enum pl_session_state state;
+
+static int begin_private(struct pl_error *err)
+{
+	struct pl_session s = { .no_subcalls = true };
+	int rc;
+
+	state = PL_SESSION_IDLE;
+	rc = pl_session_open_private(&s, PL_CLOCK_STEP, err);
+	if (rc)
+		return rc;
+	rc = pl_session_start(&s, err);
+	state = s.state;
+	say("done");
+	pl_session_stop(&s);
+	pl_session_close(&s);
+	return rc;
+}
+
+static void check_state(int rc)
+{
+	ck_assert_int_eq(state, rc ? PL_SESSION_IDLE : PL_SESSION_ON);
+}
+
+static const struct scenario beginning = { no_preparation, begin_private,
+					   check_state };
+
 /* -------------------------------------------------------------- reading it -- */
 
 static struct script source;
@@ -749,7 +777,8 @@ static const struct scenario importing = { no_preparation, import,
 /* ------------------------------------------------------------------------ */
 
 static const struct scenario *const scenarios[] = {
-	&recording, &reading, &ingesting, &report, &merging, &importing,
+	&recording, &beginning, &reading,   &ingesting,
+	&report,    &merging,	&importing,
 };
 
 START_TEST(whichever_allocation_fails_nothing_is_lost)

@@ -17,10 +17,10 @@
 #include <unistd.h>
 
 /*
- * Address space, not memory.  256 GB is what a u32 of 64-byte cells can name;
+ * Address space, not memory.  32 GB is what a str id, a u32 of 8 bytes, can name;
  * a process under a limit of address space (ulimit -v) gets less.
  */
-#define RESERVE_FILE (UINT64_C(1) << 36)
+#define RESERVE_FILE (UINT64_C(1) << 35)
 #define RESERVE_PRIVATE (UINT64_C(1) << 32)
 #define RESERVE_LEAST (UINT64_C(1) << 22)
 #define KEEP_RESERVED (UINT64_C(1) << 26)
@@ -72,6 +72,18 @@ static bool within_file_limit(size_t size)
 	       limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur;
 }
 
+/* The sign of life, see live.h.  Where locks do not work (some network file
+ * systems) the pid serves alone. */
+static void show_life(const struct pl_recording *rec)
+{
+	struct flock lock = { .l_type = F_WRLCK,
+			      .l_whence = SEEK_SET,
+			      .l_start = 0,
+			      .l_len = 1 };
+
+	(void)fcntl(rec->fd, F_SETLK, &lock);
+}
+
 /*
  * A host may close descriptors it does not know (daemons close all), and the
  * number may then be another file's.  Never write to that one: look first,
@@ -97,6 +109,8 @@ static int check_fd(struct pl_recording *rec, struct pl_error *err)
 		rec->fd = fd;
 	else
 		close(fd);
+	/* Whatever closes a file, the lock is gone. */
+	show_life(rec);
 	return 0;
 }
 
@@ -163,8 +177,6 @@ static int grow(struct pl_recording *rec, size_t bytes, struct pl_error *err)
 static int open_file(struct pl_recording *rec, const char *path,
 		     struct pl_error *err)
 {
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
-			      .l_start = 0, .l_len = 1 };
 	size_t len = strlen(path) + 1;
 	struct stat st;
 	int fd, high;
@@ -185,9 +197,7 @@ static int open_file(struct pl_recording *rec, const char *path,
 	memcpy(rec->path, path, len);
 	rec->dev = st.st_dev;
 	rec->ino = st.st_ino;
-	/* The sign of life, see live.h.  Where locks do not work (some network
-	 * file systems) the pid serves alone. */
-	(void)fcntl(fd, F_SETLK, &lock);
+	show_life(rec);
 	return 0;
 }
 

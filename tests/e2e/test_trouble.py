@@ -387,6 +387,27 @@ class Hostile(Case):
                 exec("def g%d(): pass\\ng%d()" % (i, i))
             """)
 
+    def test_life_is_shown_again_after_that(self):
+        """The lock goes with the descriptor; whoever sees no pid of ours, as in
+        a container, would take the recording for one of the dead."""
+        look = self.script("""
+            import fcntl, sys
+            with open(sys.argv[1], "r+b") as f:
+                try:
+                    fcntl.lockf(f, fcntl.LOCK_EX | fcntl.LOCK_NB, 1)
+                except OSError:
+                    print("locked")
+            """, "look.py")
+        app = self.script("""
+            import glob, os, subprocess, sys
+            os.closerange(3, 5000)
+            for i in range(3000):
+                exec("def g%d(): pass\\ng%d()" % (i, i))
+            mine, = glob.glob("*.%d-*.plrec" % os.getpid())
+            subprocess.check_call([sys.executable, sys.argv[1], mine])
+            """)
+        self.assertEqual(self.preload([app, look]).stdout, "locked\n")
+
     def test_descriptor_taken_over(self):
         """Another file gets our number: it is not ours to write to."""
         self.same("""

@@ -52,6 +52,7 @@ static struct engine {
 	void (*limits)(void);
 	void (*thread_keeps)(unsigned int key, const void *value);
 	void (*serve)(uint32_t number);
+	int (*is_on)(void);
 	int (*stop)(char *msg, size_t size);
 	int (*save)(const char *db, char *msg, size_t size);
 } engine;
@@ -65,6 +66,7 @@ static struct python {
 	int64_t (*interpreter_id)(void *);
 	int (*at_exit)(void (*)(void));
 	int (*add_pending_call)(int (*)(void *), void *);
+	void (*clear_error)(void);
 } py;
 
 static char error_text[512];
@@ -72,7 +74,7 @@ static const char *options_text;	/* ours, from the environment */
 static char *environment;		/* "PROFLITE_OPTIONS=…" for children */
 static char *parent_digits;		/* in it */
 static uint8_t uuid[16];		/* of this process's recording */
-static bool started, dead;
+static bool started, dead, hooked;
 
 static void complain(const char *text)
 {
@@ -188,6 +190,7 @@ static bool load_engine(void)
 		{ "proflite_engine_limits", &engine.limits },
 		{ "proflite_engine_thread_keeps", &engine.thread_keeps },
 		{ "proflite_engine_serve", &engine.serve },
+		{ "proflite_engine_is_on", &engine.is_on },
 		{ "proflite_engine_stop", &engine.stop },
 		{ "proflite_engine_save", &engine.save },
 	};
@@ -226,6 +229,7 @@ static void find_python(void)
 		{ "PyInterpreterState_GetID", &py.interpreter_id },
 		{ "Py_AtExit", &py.at_exit },
 		{ "Py_AddPendingCall", &py.add_pending_call },
+		{ "PyErr_Clear", &py.clear_error },
 	};
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
@@ -288,7 +292,7 @@ static void join_interpreter(void)
 	engine.interpreter_starts();
 }
 
-/* The node's address and the allocator it is freed with, see debug_heap. */
+/* The node that struct allocator is about. */
 static void hooks_are_freed(void);
 static void add_hook(void);
 static void name_recording(void);
@@ -415,6 +419,7 @@ static void hooks_are_freed(void)
 	struct allocator skip = { NULL, pass_malloc, pass_calloc, pass_realloc,
 				  pass_free };
 
+	hooked = false;
 	if (!raw.node)
 		return;
 	raw.get(0, &raw.real);
@@ -426,6 +431,7 @@ static void add_hook(void)
 	struct allocator note = { NULL, note_malloc, note_calloc, pass_realloc,
 				  pass_free };
 
+	hooked = true;
 	*(void **)&raw.get = dlsym(RTLD_DEFAULT, "PyMem_GetAllocator");
 	*(void **)&raw.set = dlsym(RTLD_DEFAULT, "PyMem_SetAllocator");
 	if (!raw.get || !raw.set) {
@@ -688,8 +694,29 @@ PROFLITE_API int pthread_setspecific(pthread_key_t key, const void *value)
 
 /* --------------------------------------------------------------- C API -- */
 
+/*
+ * This interpreter is recorded, the others join by what the hook hears of them.
+ * It is added after the debug allocators and needs none of add_hook's care.
+ * Who forbids hooks is obeyed.
+ */
+static void hear_of_interpreters(void)
+{
+	int64_t id = py.interpreter && py.interpreter_id ?
+			     py.interpreter_id(py.interpreter()) : 0;
+
+	joined = id >= 0 && id < 64 ? UINT64_C(1) << id : 0;
+	if (hooked || !py.add_audit_hook)
+		return;
+	if (!py.add_audit_hook(on_audit, NULL))
+		hooked = true;
+	else if (py.clear_error)
+		py.clear_error();
+}
+
 int proflite_start(const char *options)
 {
+	int rc;
+
 	find_python();
 	if (!py.is_initialized || !py.is_initialized()) {
 		snprintf(error_text, sizeof(error_text),
@@ -698,11 +725,17 @@ int proflite_start(const char *options)
 	}
 	if (!load_engine())
 		return -1;
-	if (engine.start(options, NULL, NULL, error_text,
-			 sizeof(error_text)) < 0)
+	if (engine.is_on())
+		return 0;
+	rc = engine.start(options, NULL, NULL, error_text, sizeof(error_text));
+	if (rc > 0)
+		snprintf(error_text, sizeof(error_text),
+			 "start=no: want yes, or no such option");
+	if (rc)
 		return -1;
 	started = true;
 	dead = false;
+	hear_of_interpreters();
 	return 0;
 }
 

@@ -390,6 +390,7 @@ EXPORT void proflite_engine_interpreter_ends(void);
 EXPORT void proflite_engine_limits(void);
 EXPORT void proflite_engine_thread_keeps(unsigned int key, const void *value);
 EXPORT void proflite_engine_serve(uint32_t number);
+EXPORT int proflite_engine_is_on(void);
 EXPORT int proflite_engine_stop(char *msg, size_t size);
 EXPORT int proflite_engine_save(const char *db, char *msg, size_t size);
 
@@ -414,9 +415,12 @@ static void raise_later(void)
 int proflite_engine_start(const char *text, const uint8_t *uuid,
 			  char *parent_digits, char *msg, size_t size)
 {
+	PyObject *type, *value, *traceback;
 	struct pl_error err = { 0 };
 	int rc;
 
+	/* A host may call us in the middle of its own trouble. */
+	PyErr_Fetch(&type, &value, &traceback);
 	pl_options_init(&base_options);
 	rc = pl_options_parse(&base_options, text ? text : "", &err);
 	if (parent_digits)
@@ -428,6 +432,7 @@ int proflite_engine_start(const char *text, const uint8_t *uuid,
 		rc = pl_engine_start(&base_options, &err);
 	if (base_options.start && PyErr_Occurred())
 		raise_later();
+	PyErr_Restore(type, value, traceback);
 	/* 1: it waits to be started */
 	return report(rc, &err, msg, size) ? -1 : !base_options.start;
 }
@@ -522,6 +527,11 @@ void proflite_engine_limits(void)
 void proflite_engine_thread_keeps(unsigned int key, const void *value)
 {
 	pl_probe_thread_keeps(key, value);
+}
+
+int proflite_engine_is_on(void)
+{
+	return pl_engine_is_on();
 }
 
 int proflite_engine_stop(char *msg, size_t size)

@@ -62,10 +62,47 @@ class Embedded(Case):
 
     def test_errors(self):
         env = self.build("embed")
+        env["XDG_RUNTIME_DIR"] = self.tmp       # where the recording goes then
         done = self.command(["./embed", "/no/such/folder/x.db"], env,
                             check=None)
         self.assertEqual(done.returncode, 1)
         self.assertRegex(done.stderr, r"/no/such/folder")
+
+    def test_misuse(self):
+        """Each call returns what the header says."""
+        env = self.build("misuse")
+        done = self.command(["./misuse"], env)
+        self.assertEqual(done.stderr, "")
+        got = dict(line.split(": ", 1) for line in done.stdout.splitlines()[:-1])
+        reasons = {call: rc[3:] for call, rc in got.items() if rc[:2] == "-1"}
+        self.assertEqual(done.stdout.splitlines()[-1], "the exception is there")
+        self.assertEqual(got["error"], '""')
+        for call, reason in (
+                ("proflite_start(NULL)", "no Python is initialised"),
+                ('proflite_flush("x.db")', "nothing is being recorded"),
+                ('proflite_start("nonsense")', 'no option "nonsense"'),
+                ('proflite_start("start=no")', "start=no"),
+                ('proflite_flush("no/folder/x.db")',
+                 "cannot create no/folder/x.db: No such file")):
+            self.assertIn(reason, reasons.pop(call))
+        self.assertEqual(reasons, {})
+        # While it is being recorded options are not even looked at.
+        self.assertEqual(done.stdout.count("sundial"), 3)
+        self.assertEqual(got['proflite_start("clock=sundial")'], "0")
+        self.assertEqual(sorted(p.name for p in self.tmp.glob("*.db*")),
+                         ["a.db", "b.db"])
+
+    def test_other_interpreters(self):
+        """Those there are join as those that come."""
+        env = self.build("interpreters")
+        for more in {}, {"PYTHONDEVMODE": "1"}:
+            done = self.command(["./interpreters", self.db], {**env, **more})
+            self.assertEqual(done.stderr, "")
+            self.assertEqual(self.rows(
+                "select function, ncalls from pstats where function in "
+                "('first', 'early', 'late') order by 2"),
+                [("first", 1), ("late", 2), ("early", 3)])
+            self.db.unlink()
 
     def test_preloaded(self):
         """Its own calls come first."""

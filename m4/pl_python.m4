@@ -17,8 +17,14 @@ AC_ARG_VAR([PYTHON], [CPython to build with (see --with-python)])
 AC_ARG_WITH([python],
 	[AS_HELP_STRING([--with-python=PATH],
 		[CPython >= 3.9 to build with @<:@the first python3 of PATH that has its headers@:>@; a free-threaded one (3.13 or later) gets an engine of its own beside that])],
-	[pl_pythons=$withval],
-	[pl_pythons=])
+	[], [with_python=])
+AS_CASE([$with_python],
+	[yes | no], [AC_MSG_ERROR([--with-python wants a CPython, which cannot be done without: --with-python=/usr/bin/python3])])
+# What somebody has named, for messages, and its path: nothing else is taken.
+pl_python_named=
+AS_IF([test -n "$with_python"], [pl_python_named="--with-python=$with_python"],
+	[test -n "$PYTHON"], [pl_python_named="PYTHON=$PYTHON"])
+pl_pythons=${with_python:-$PYTHON}
 PYTHON_FT=
 PYTHON_FT_INCLUDE=
 PYTHON_FT_SUFFIX=
@@ -35,7 +41,7 @@ if s.get_config_var("Py_GIL_DISABLED"):
 		[PYTHON_FT=`AS_ECHO(["$pl_facts"]) | sed -n 1p`
 		PYTHON_FT_INCLUDE=`AS_ECHO(["$pl_facts"]) | sed -n 2p`
 		PYTHON_FT_SUFFIX=`AS_ECHO(["$pl_facts"]) | sed -n 3p`
-		pl_pythons=
+		pl_pythons= pl_python_named=
 		AS_IF([test -z "$PYTHON_FT_INCLUDE"],
 			[AC_MSG_ERROR([Python.h is missing for $PYTHON_FT])])])])
 AC_MSG_RESULT([${PYTHON_FT:-none}])
@@ -44,7 +50,7 @@ AC_SUBST([PYTHON_FT_INCLUDE])
 AC_SUBST([PYTHON_FT_SUFFIX])
 AM_CONDITIONAL([HAVE_PYTHON_FT], [test -n "$PYTHON_FT"])
 AS_IF([test -z "$pl_pythons"],
-	[pl_pythons="$PYTHON python3 /usr/bin/python3 python3.15 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9"])
+	[pl_pythons="python3 /usr/bin/python3 python3.15 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9"])
 AC_MSG_CHECKING([for a CPython >= 3.9 with headers])
 PYTHON=
 PYTHON_VERSION=

@@ -41,7 +41,7 @@ unit_wraps = -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free \
 	-Wl,--wrap=strdup,--wrap=strndup,--wrap=mmap,--wrap=munmap
 unit_LDFLAGS = $(AM_LDFLAGS) $(unit_wraps)
 unit_LDADD = libpltools.la libplexport.la libplstore.la libplcore.la \
-	$(CHECK_LIBS) $(PCRE2_LIBS) $(SQLITE_LIBS) $(export_LIBS)
+	$(CHECK_LIBS) $(PCRE2_LIBS) $(SQLITE_LIBS) $(export_LIBS) -lm
 
 # The same tests and the code under test once more, compiled in one go with
 # the sanitizers.
@@ -53,7 +53,7 @@ all_sources = $(base_sources) $(core_sources) $(store_sources) \
 all_CFLAGS = $(AM_CFLAGS) $(SQLITE_CFLAGS) $(PCRE2_CFLAGS) \
 	$(NCURSES_CFLAGS) $(PROTOBUF_C_CFLAGS) $(ZLIB_CFLAGS)
 all_LIBS = $(SQLITE_LIBS) $(PCRE2_LIBS) $(NCURSES_LIBS) $(export_LIBS) \
-	$(DL_LIBS)
+	$(DL_LIBS) -lm
 unit_san_SOURCES = $(unit_sources) $(fuzz_sources) $(all_sources)
 unit_san_CPPFLAGS = $(unit_CPPFLAGS) -DPL_LIBDIR='"$(libdir)"' \
 	-DPL_UNIT_NAME='"unit-san"'

@@ -73,7 +73,7 @@ bin_PROGRAMS += proflite
 proflite_SOURCES = %reldir%/main.c
 proflite_LDADD = libpltools.la libplexport.la libplstore.la libplcore.la \
 	$(SQLITE_LIBS) $(PCRE2_LIBS) $(NCURSES_LIBS) $(export_LIBS) \
-	$(DL_LIBS)
+	$(DL_LIBS) -lm
 
 # Where bash-completion, zsh and fish look for it.
 bashcompdir = $(datadir)/bash-completion/completions

@@ -11,6 +11,5 @@ include_HEADERS += include/proflite.h
 
 lib_LTLIBRARIES += libproflite.la
 libproflite_la_SOURCES = $(preload_sources)
-libproflite_la_LDFLAGS = $(AM_LDFLAGS) -shared -version-info 0:0:0 \
-	-Wl,-z,lazy
-libproflite_la_LIBADD = $(DL_LIBS)
+libproflite_la_LDFLAGS = $(AM_LDFLAGS) -shared -version-info 0:0:0
+libproflite_la_LIBADD = $(STUB_LIBS)

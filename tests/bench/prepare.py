@@ -64,6 +64,20 @@ def install_peers(setup, python):
     return missing
 
 
+def install_pytest(setup, python):
+    """The folder with pytest, its plugins and suites to run, for all versions:
+    all of it is pure Python."""
+    site = setup.work / "pytest"
+    if (site / ".installed").exists():
+        return site
+    for name in "../consumers/pytest.txt", "requirements-pytest.txt":
+        done = pip(python, site, str(HERE / name), "--no-deps", "-r")
+        if done.returncode:
+            sys.exit("cannot install %s:\n%s" % (name, done.stdout))
+    (site / ".installed").touch()
+    return site
+
+
 def headers():
     for python in pythons.found():
         done = subprocess.run(
@@ -106,5 +120,7 @@ def main(argv):
               for v in args.versions or []]
     found = () if absent and not args.python else \
         common.interpreters(args.python)
-    prepare(common.Setup(args), [*found, *absent])
+    setup = common.Setup(args)
+    prepare(setup, [*found, *absent])
+    install_pytest(setup, [*found, *absent][0])
     return 0

@@ -9,6 +9,7 @@
 #include "outdb.h"
 #include "report.h"
 #include "settings.h"
+#include "source.h"
 #include "store/store.h"
 
 #include <errno.h>
@@ -100,10 +101,9 @@ static void found(void *ctx, const char *path, enum pl_found what,
 {
 	struct recording *r = ctx;
 
-	if (what == PL_FOUND_BAD)
-		pl_complain(r->cmd, 0, "%s is left out: %s", path, e->text);
-	else if (what == PL_FOUND_ALIVE && rf &&
-		 !memcmp(rf->header.run_uuid, r->options.run, 16))
+	pl_source_warn(r->cmd, path, what, e);
+	if (what == PL_FOUND_ALIVE && rf &&
+	    !memcmp(rf->header.run_uuid, r->options.run, 16))
 		r->alive = true;
 }
 

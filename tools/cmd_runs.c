@@ -64,7 +64,7 @@ static void add_run(struct pl_table *t, const struct pl_run *r)
 	pl_table_add(t, "%" PRId64, r->n_threads);
 	pl_table_add(t, "%" PRIu64, r->n_calls);
 	/* Of an imported profile nobody knows what ran, nor how it ended. */
-	if (!r->command && r->end_status < 0)
+	if (r->imported && !r->command && r->end_status < 0)
 		pl_table_add(t, "imported");
 	else
 		add_end(t, r->end, r->end_status);

@@ -62,6 +62,19 @@ int pl_source_operand(const struct pl_opts *o, const char **db)
 			   "one database at a time: what is %s?", o->argv[1]);
 }
 
+void pl_source_warn(const struct pl_cmd *cmd, const char *path,
+		    enum pl_found what, const struct pl_error *e)
+{
+	if (what == PL_FOUND_BAD)
+		pl_complain(cmd, 0, "warning: %s is left out: %s", path,
+			    e->text);
+	else if (what == PL_FOUND_INGESTED && e)
+		pl_complain(cmd, 0,
+			    "warning: %s is in the database as far as "
+			    "it could be read: %s",
+			    path, e->text);
+}
+
 struct warn {
 	const struct pl_source *source;
 	const struct pl_cmd *cmd;
@@ -73,9 +86,7 @@ static void found(void *ctx, const char *path, enum pl_found what,
 {
 	struct warn *w = ctx;
 
-	if (what == PL_FOUND_BAD)
-		pl_complain(w->cmd, 0, "warning: %s is left out: %s", path,
-			    e->text);
+	pl_source_warn(w->cmd, path, what, e);
 	w->n_alive += what == PL_FOUND_ALIVE;
 	if (w->source->found)
 		w->source->found(w->source->found_ctx, path, what, rf, e);

@@ -44,6 +44,11 @@ int pl_source_option(struct pl_source *source, const struct pl_cmd *cmd,
  */
 bool pl_source_is_db(const char *operand);
 
+/* Complain of a recording that pl_store_ingest_pending has found, if it could
+ * not be read, or not whole. */
+void pl_source_warn(const struct pl_cmd *cmd, const char *path,
+		    enum pl_found what, const struct pl_error *e);
+
 /* The one operand of a command that takes no other: *@db, NULL without it.
  * PL_GO_ON, or an exit status after complaining. */
 int pl_source_operand(const struct pl_opts *o, const char **db);

@@ -96,10 +96,12 @@ static void tell(struct scan *s, const char *name, enum pl_found what,
 		 const struct pl_recfile *rf, const struct pl_error *e)
 {
 	char path[PATH_MAX];
+	size_t n = strlen(s->folder);
 
 	if (!s->found)
 		return;
-	snprintf(path, sizeof(path), "%s/%s", s->folder, name);
+	snprintf(path, sizeof(path), "%s%s%s", s->folder,
+		 n && s->folder[n - 1] == '/' ? "" : "/", name);
 	s->found(s->ctx, path, what, rf, e);
 }
 
@@ -148,6 +150,7 @@ static int ingest(struct scan *s, const char *name, int fd,
 		  const struct pl_recfile *rf)
 {
 	struct pl_ingest_result result;
+	struct pl_error damage;
 	int rc = 0;
 
 	if (!s->store)
@@ -163,7 +166,8 @@ static int ingest(struct scan *s, const char *name, int fd,
 	if (rc)
 		return rc;
 	s->n_ingested += !result.already;
-	tell(s, name, PL_FOUND_INGESTED, rf, NULL);
+	pl_fail(&damage, PL_ERR_FORMAT, "%s", result.damage);
+	tell(s, name, PL_FOUND_INGESTED, rf, *result.damage ? &damage : NULL);
 	delete_file(s->fd, name, fd);
 	return 0;
 }

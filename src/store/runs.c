@@ -17,7 +17,7 @@ static const char runs_sql[] =
 	"(SELECT total(n_calls) FROM processes q JOIN threads "
 	"ON process_id = q.id WHERE run_id = r.id AND counted), "
 	"p.command, p.cwd, p.host, p.end_reason, p.end_status, p.clock, "
-	"p.builtins, p.all_calls "
+	"p.builtins, p.all_calls, r.source = 'import' "
 	"FROM runs r LEFT JOIN processes p ON p.id = (SELECT id FROM processes "
 	"WHERE run_id = r.id ORDER BY started_ns, id LIMIT 1) ORDER BY r.id";
 
@@ -47,6 +47,7 @@ static bool read_run(sqlite3_stmt *stmt, struct pl_run *r)
 	r->end_status = known ? sqlite3_column_int(stmt, 12) : -1;
 	r->builtins = sqlite3_column_int(stmt, 14);
 	r->all_calls = sqlite3_column_int(stmt, 15);
+	r->imported = sqlite3_column_int(stmt, 16);
 	return pl_db_text_dup(stmt, 2, &r->label) &&
 	       pl_db_text_dup(stmt, 8, &r->command) &&
 	       pl_db_text_dup(stmt, 9, &r->cwd) &&

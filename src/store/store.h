@@ -67,7 +67,8 @@ int pl_store_ingest(struct pl_store *store, const struct pl_recfile *rf,
  * Ingest every recording that lies beside @db_path (DB.*.plrec) or in a
  * fallback folder for it, and whose process is gone; delete each one after
  * its transaction has committed.  @found, when not NULL, is told of each
- * one: ingested, alive, or not readable (then @e says why).  Returns the
+ * one: ingested (@e says what was left out, when it was damaged), alive, or not
+ * readable (then @e says why).  Returns the
  * number ingested, or a negative enum pl_err if the database can't be opened.
  * Harmless when two processes do it at once.  Makes no database when there is
  * nothing to put into it.
@@ -235,6 +236,7 @@ struct pl_run {
 	int end_status;			/* -1: not known */
 	char *clock; /* of its first process, or NULL */
 	bool builtins, all_calls; /* the same */
+	bool imported;
 };
 
 /* By id, which is the order of arrival. */

@@ -939,6 +939,24 @@ class Death(Processes):
                          [("_exit", 6)])
         self.no_recording_left()
 
+    def test_a_damaged_recording_is_said(self):
+        """Whichever command takes it in says so, and that it is one."""
+        app = self.script("def f(): pass\nf()\n")
+        for command in ["runs", self.db], ["record", "-o", self.db, "true"]:
+            self.preload([app], options="ingest=no")
+            path, = self.tmp.glob("*.plrec")
+            os.truncate(path, 3000)
+            said = self.tool(*command).stderr.splitlines()[0]
+            self.assertRegex(said, "^proflite %s: warning: %s is in the "
+                             "database as far as it could be read: the "
+                             "recording is cut off: 3000 of [0-9]+ bytes are "
+                             "there$" % (command[0], path))
+            self.no_recording_left()
+        table = self.tool("runs", self.db)
+        self.assertEqual(table.stderr, "")
+        self.assertNotIn("imported", table.stdout)
+        self.assertEqual(table.stdout.count(" exit"), 2)
+
     def test_killed_while_it_works(self):
         """From outside, at any moment: what was counted until then is there,
         and the tree is sound."""

@@ -695,6 +695,71 @@ class Servers(Web):
             meet=False, ready="Application startup complete")
 
 
+class Mounted(Web):
+    """Applications within others: a label says of which one the route is."""
+
+    def run_app(self, text):
+        web = consumers.need(self, "web frameworks for 3.%d"
+                             % self.py.version[1])
+        self.python([self.script(text)],
+                    {"PYTHONPATH": "%s:%s" % (web, PACKAGE)})
+        return [label for label, in self.rows(
+            "select label from runs order by id")]
+
+    @once
+    def test_flask(self):
+        self.assertEqual(self.run_app("""
+    from wsgiref.util import setup_testing_defaults
+    from flask import Flask
+    from werkzeug.middleware.dispatcher import DispatcherMiddleware
+    from proflite.wsgi import ProfliteMiddleware
+
+    main, shop = Flask("main"), Flask("shop")
+    main.get("/users/<int:n>")(lambda n: str(n))
+    shop.get("/users/<name>")(lambda name: name)
+    app = ProfliteMiddleware(DispatcherMiddleware(main, {
+        "/shop": shop, "/bound": shop.wsgi_app}))
+
+    for outer, path in (("", "/users/1"), ("", "/shop/users/2"), ("", "/shop/x"),
+                        ("/pre", "/shop/users/3"), ("", "/bound/users/4"),
+                        ("", "/shop"), ("", "")):
+        environ = {"SCRIPT_NAME": outer, "PATH_INFO": path}
+        setup_testing_defaults(environ)
+        body = app(environ, lambda *args: None)
+        b"".join(body)
+        body.close()
+    """), ["GET /users/<int:n>", "GET /shop/users/<name>", "GET /shop/x",
+           "GET /pre/shop/users/<name>", "GET /bound/users/<name>",
+           "GET /shop", "GET /"])
+
+    @once
+    def test_fastapi(self):
+        self.assertEqual(self.run_app("""
+    import asyncio
+    from fastapi import FastAPI
+    from proflite.asgi import ProfliteMiddleware
+
+    app, shop = FastAPI(), FastAPI()
+    app.get("/users/{n}")(lambda n: n)
+    shop.get("/users/{n}")(lambda n: n)
+    app.mount("/shop", shop)
+    app.add_middleware(ProfliteMiddleware)
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message):
+        pass
+
+    for outer, path in (("", "/users/1"), ("", "/shop/users/2"), ("", "/shop/x"),
+                        ("/pre", "/pre/shop/users/3"), ("/pre", "/users/4")):
+        asyncio.run(app({"type": "http", "method": "GET", "path": path,
+                         "root_path": outer, "query_string": b"",
+                         "headers": []}, receive, send))
+    """), ["GET /users/{n}", "GET /shop/users/{n}", "GET /shop/x",
+           "GET /pre/shop/users/{n}", "GET /pre/users/{n}"])
+
+
 # Around the examples of the document: both frameworks' applications.
 CART_WSGI = """
     from wsgiref.util import setup_testing_defaults

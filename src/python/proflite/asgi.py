@@ -101,7 +101,9 @@ class ProfliteMiddleware(_web.Middleware):
         return saved
 
     def default_label(self, scope):
-        path = scope["path"] or "/"
+        path, outer = scope["path"] or "/", scope.get("root_path", "")
+        below = path[len(outer):] if path.startswith(outer) else path
+        # A route is told from where its application is mounted.
         route = getattr(scope.get("route"), "path", None) or \
-            _web.django_route(path)
-        return "%s %s" % (scope["method"], route or path)
+            _web.django_route(below or "/")
+        return "%s %s" % (scope["method"], outer + route if route else path)

@@ -65,19 +65,27 @@ class ProfliteMiddleware(_web.Middleware):
         self.save(request, environ)
 
     def default_label(self, environ):
-        path = environ.get("PATH_INFO", "").encode("latin-1").decode(
-            "utf-8", "replace") or "/"
-        route = _flask_route(self.app, environ) or _web.django_route(path)
-        return "%s %s" % (environ["REQUEST_METHOD"], route or path)
+        # As they are at the end: what mounts an application moves the
+        # beginning of the path from one to the other.
+        outer, path = (environ.get(name, "").encode("latin-1").decode(
+            "utf-8", "replace") for name in ("SCRIPT_NAME", "PATH_INFO"))
+        route = _flask_route(self.app, environ) or \
+            _web.django_route(path or "/")
+        return "%s %s" % (environ["REQUEST_METHOD"],
+                          outer + (route or path) or "/")
 
 
 def _flask_route(app, environ):
     """The route of a request in a program of Flask's, or None.  Asked again, as
     Flask takes its request out of the environ when it is done."""
-    app = getattr(app, "__self__", app)     # of app.wsgi_app
+    outer = environ.get("SCRIPT_NAME", "")
     for _ in range(8):
+        app = getattr(app, "__self__", app)     # of app.wsgi_app
         if not hasattr(app, "url_map"):
-            app = getattr(app, "app", None)     # below werkzeug's middlewares
+            # Below werkzeug's middlewares; its dispatcher has mounts.
+            app = next((mounted for place, mounted
+                        in getattr(app, "mounts", {}).items()
+                        if outer.endswith(place)), getattr(app, "app", None))
     try:
         rule, _ = app.url_map.bind_to_environ(environ).match(return_rule=True)
     except Exception:

@@ -764,12 +764,12 @@ static int compare(struct view *v)
 		return pl_complain(v->cmd, PL_EXIT_FAILED, "--only=%s: no "
 				   "function of these runs matches: proflite "
 				   "report prints their names", a->only_text);
+	add_notes(v); /* before there is a pager */
 	rc = rank(v);
 	if (rc == PL_GO_ON)
 		rc = a->format ? print_records(v) : print_text(v);
 	if (rc != PL_GO_ON)
 		return rc;
-	add_notes(v);
 	return v->failed ? PL_EXIT_FAILED : PL_EXIT_OK;
 }
 

@@ -253,7 +253,8 @@ class Report(Case):
 
     @once
     def test_pager_and_colours(self):
-        self.record([self.app], options="clock=step,builtins=no")
+        self.record([self.script(PROGRAM.replace("fib(8)", "fib(7)"))],
+                    options="clock=step")
         for words in ["report"], ["callers"], ["runs"], ["diff"]:
             text = self.text(*words, env={"PAGER": "sed s/^/paged:/"})
             self.assertTrue(all(l.startswith("paged:")

@@ -165,6 +165,10 @@ static int run(const struct pl_cmd *cmd, int argc, char **argv)
 	opt = pl_source_operand(&o, &source.db);
 	if (opt != PL_GO_ON)
 		return opt;
+	if (!*path)
+		return pl_complain(cmd, PL_EXIT_USAGE,
+				   "--output=: want the "
+				   "name of a file, or - for standard output");
 	format = name ? pl_exporter_named(name) : pl_exporter_for_file(path);
 	if (!format)
 		return unknown_format(cmd, name);

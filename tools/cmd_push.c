@@ -139,6 +139,7 @@ static int parse(struct args *a, const struct pl_cmd *cmd, int argc,
 		 char **argv)
 {
 	struct pl_opts o;
+	size_t n;
 	int opt, rc;
 
 	pl_opts_init(&o, cmd, argc, argv);
@@ -157,9 +158,14 @@ static int parse(struct args *a, const struct pl_cmd *cmd, int argc,
 				   "time: what is %s?", argv[2]);
 	a->url = argv[0];
 	a->source.db = o.n_operands > 1 ? argv[1] : NULL;
-	if (strncmp(a->url, "http://", 7) && strncmp(a->url, "https://", 8))
-		return pl_complain(cmd, PL_EXIT_USAGE, "%s: want an URL that "
-				   "begins with http:// or https://", a->url);
+	n = strncmp(a->url, "https://", 8) ? 7 : 8;
+	if ((n == 7 && strncmp(a->url, "http://", 7)) ||
+	    !a->url[n + strspn(a->url + n, "/")])
+		return pl_complain(cmd, PL_EXIT_USAGE,
+				   "%s: want a URL that "
+				   "begins with http:// or https://, such as "
+				   "http://HOST:PORT",
+				   a->url);
 	return PL_GO_ON;
 }
 

@@ -102,6 +102,7 @@ static const struct pl_column table[] = {
 };
 
 #define N_TABLE (sizeof(table) / sizeof(*table))
+_Static_assert(N_TABLE <= PL_COLUMNS_MOST, "each may be named");
 
 static const struct pl_column *find(const char *name, size_t n)
 {
@@ -143,9 +144,11 @@ int pl_columns_parse(struct pl_columns *c, const char *arg,
 		column = find(arg, n);
 		if (!column)
 			return unknown(arg, n, err);
-		if (c->n == PL_COLUMNS_MOST)
-			return pl_fail(err, PL_ERR_ARG, "%d columns at most",
-				       PL_COLUMNS_MOST);
+		for (size_t i = 0; i < c->n; i++)
+			if (c->list[i] == column)
+				return pl_fail(err, PL_ERR_ARG,
+					       "%s is there twice",
+					       column->name);
 		c->list[c->n++] = column;
 		if (!arg[n])
 			return 0;

@@ -55,7 +55,7 @@ static int take_arg(struct pl_opts *o, int i, const char *rest,
 		return i;
 	}
 	if (!rest && o->at == o->argc) {
-		pl_complain(o->cmd, 0, "option %.*s wants a %s", (int)len,
+		pl_complain(o->cmd, 0, "option %.*s wants its %s", (int)len,
 			    option, opt->arg);
 		return PL_OPT_BAD;
 	}

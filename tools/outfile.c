@@ -5,11 +5,49 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* -------------------------------------------------------------- signals -- */
+
+/* What is to be removed when a signal ends the program. */
+static char *volatile doomed;
+
+static void on_signal(int signo)
+{
+	if (doomed)
+		unlink(doomed);
+	/* Its own action is there again, and takes place when we return. */
+	raise(signo);
+}
+
+static void watch_signals(void)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
+	const struct sigaction action = { .sa_handler = on_signal,
+					  .sa_flags = SA_RESETHAND };
+	struct sigaction old;
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		if (!sigaction(signals[i], NULL, &old) &&
+		    old.sa_handler == SIG_DFL)
+			sigaction(signals[i], &action, NULL);
+	/* A limit of file size is an error like a full disk. */
+	signal(SIGXFSZ, SIG_IGN);
+}
+
+static void forget_temp(struct pl_outfile *o)
+{
+	doomed = NULL;
+	free(o->temp);
+	o->temp = NULL;
+}
+
+/* --------------------------------------------------------------- opening -- */
 
 static int fail_open(struct pl_outfile *o, struct pl_error *err)
 {
@@ -40,10 +78,14 @@ static int open_temp(struct pl_outfile *o, struct pl_error *err)
 	}
 	fd = mkstemp(o->temp);
 	if (fd < 0) {
-		free(o->temp);
-		o->temp = NULL;
+		int error = errno;
+
+		forget_temp(o);
+		errno = error;
 		return fail_open(o, err);
 	}
+	doomed = o->temp;
+	watch_signals();
 	/* mkstemp is for secrets; this is a file like any other. */
 	fchmod(fd, 0666 & ~mask);
 	o->f = fdopen(fd, "wb");
@@ -105,8 +147,7 @@ static int finish(struct pl_outfile *o)
 		return failed;
 	if (rename(o->temp, o->path))
 		return errno;
-	free(o->temp);
-	o->temp = NULL;
+	forget_temp(o);
 	return 0;
 }
 
@@ -128,7 +169,7 @@ void pl_outfile_discard(struct pl_outfile *o)
 		fclose(o->f);
 	if (o->temp)
 		unlink(o->temp);
-	free(o->temp);
+	forget_temp(o);
 	free(o->path);
 	memset(o, 0, sizeof(*o));
 }

@@ -3,7 +3,8 @@
  * outfile.h: write a file whole or not at all.
  *
  * What is written goes to a file of another name in the same folder, which is
- * renamed when all of it is there.  What cannot be replaced so, a pipe or a
+ * renamed when all of it is there, and removed when a signal ends the program
+ * before (one such file at a time).  What cannot be replaced so, a pipe or a
  * device, is written to as it is; "-" is stdout.
  */
 #ifndef PL_TOOLS_OUTFILE_H

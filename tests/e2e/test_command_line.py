@@ -5,6 +5,7 @@ how `record` starts and ends, and that the manual page knows all of it."""
 import marshal
 import os
 import re
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -42,6 +43,10 @@ class Refusals(Case):
                 (["import"], "FILE"),
                 (["record"], "command"),
                 (["runs", ""], '"" is no database'),
+                (["report", "--run"], "--run wants its ID"),
+                (["report", "--columns=min,max,min"], "min is there twice"),
+                (["export", "-f", "csv", "-o", ""], "--output=: want the name"),
+                (["push", "http://"], "such as http://HOST"),
                 (["tree", "-n", "0.5"], "-n 0.5: want a whole number"),
                 (["tree", "--depth=1e3"], "--depth=1e3: want a whole number"),
                 (["tree", "--min-percent=101"], "0 to 100"),
@@ -160,6 +165,38 @@ class Output(Case):
                                  signal.SIGPIPE, signal.SIG_IGN))
             os.close(writer)
             self.assertEqual(done.stderr, "")
+
+    @once
+    def test_what_a_signal_interrupts_leaves_nothing(self):
+        # A minute's work: every sample is as long as its path.
+        self.record([self.script("""
+            import sys, threading
+            sys.setrecursionlimit(10**6)
+            threading.stack_size(2**29)
+            def f(n):
+                return n and f(n - 1)
+            thread = threading.Thread(target=f, args=(100000,))
+            thread.start()
+            thread.join()
+            """)], options="clock=step,builtins=no")
+        there = sorted(os.listdir(self.tmp))
+        for s in signal.SIGTERM, signal.SIGINT, signal.SIGHUP:
+            p = subprocess.Popen(
+                [TOOL, "export", "-o", "out.pb.gz", self.db],
+                env=self.environment(), cwd=self.tmp, preexec_fn=lambda:
+                signal.signal(s, signal.SIG_DFL))
+            while p.poll() is None and sorted(os.listdir(self.tmp)) == there:
+                time.sleep(.01)
+            p.send_signal(s)
+            self.assertEqual(p.wait(), -s)
+            self.assertEqual(sorted(os.listdir(self.tmp)), there)
+        # So does a limit of file size, which is an error.
+        done = self.tool("export", "-o", "out.json", self.db, check=1,
+                         preexec_fn=lambda: resource.setrlimit(
+                             resource.RLIMIT_FSIZE, (8192, 8192)))
+        self.assertRegex(done.stderr, r"^proflite export: cannot write \S*out"
+                         r"\.json: File too large\n$")
+        self.assertEqual(sorted(os.listdir(self.tmp)), there)
 
     @once
     def test_an_exported_file_is_replaced_as_a_whole(self):

@@ -210,10 +210,19 @@ static void fill_in(struct args *a)
 	}
 }
 
+static void note_folded(const struct pl_cmd *cmd,
+			const struct pl_profile *profile)
+{
+	if (profile->folded)
+		pl_complain(cmd, 0,
+			    "note: run %lld came to its max_nodes: "
+			    "ncalls and tottime are exact, cumtime of "
+			    "recursive functions may be too high",
+			    (long long)profile->run_id);
+}
+
 /* What the table cannot say in pstats' words. */
-static void add_notes(const struct args *a, const struct pl_cmd *cmd,
-		      const struct pl_profile *profile,
-		      const struct pl_text_result *result)
+static void add_rest(const struct args *a, const struct pl_text_result *result)
 {
 	uint32_t left_out = result->n_all - result->n_printed;
 
@@ -221,12 +230,6 @@ static void add_notes(const struct args *a, const struct pl_cmd *cmd,
 		printf("%s%u more function%s left out: -n 0 shows all\n",
 		       is_pstats(a) ? "" : "\n", left_out,
 		       left_out == 1 ? " is" : "s are");
-	if (profile->folded)
-		pl_complain(cmd, 0,
-			    "note: run %lld came to its max_nodes: "
-			    "ncalls and tottime are exact, cumtime of "
-			    "recursive functions may be too high",
-			    (long long)profile->run_id);
 }
 
 static int print_columns(const struct args *a, const struct pl_profile *profile,
@@ -255,6 +258,8 @@ static int print_loaded(const struct args *a, const struct pl_cmd *cmd,
 	size_t n = 0;
 	int rc;
 
+	/* The pager has the terminal then. */
+	note_folded(cmd, profile);
 	if (a->pages)
 		pl_term_page();
 	if (is_pstats(a)) {
@@ -270,7 +275,7 @@ static int print_loaded(const struct args *a, const struct pl_cmd *cmd,
 	}
 	if (rc)
 		return pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);
-	add_notes(a, cmd, profile, &result);
+	add_rest(a, &result);
 	return 0;
 }
 

@@ -262,5 +262,12 @@ class Report(Case):
             self.assertIn("\x1b[1m", text)
             self.assertNotIn("\x1b", self.text(*words))
             self.assertNotIn("\x1b", self.tool(*words, self.db).stdout)
+        self.record([self.app], options="clock=step,max_nodes=9")
+        for words in ["report"], ["diff"]:
+            note, *rest = self.text(*words, env={
+                "PAGER": "sed s/^/paged:/"}).splitlines()
+            self.assertRegex(note, "^proflite %s: note: .* came to its "
+                             "max_nodes" % words[0])
+            self.assertTrue(all(l.startswith("paged:") for l in rest), rest)
         self.assertNotIn("paged", self.text(
             "report", "-o", "csv", env={"PAGER": "sed s/^/paged:/"}))

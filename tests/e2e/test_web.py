@@ -354,6 +354,20 @@ class Asgi(Web):
         self.assertEqual(self.calls(), [("GET /fail/3", 3), ("GET /wait/4", 4)])
         self.check_whole()
 
+    def test_headers_that_can_be_read_once(self):
+        """The interface has them as any iterable."""
+        done = self.run_app("""
+    async def tell(scope, receive, send):
+        print(list(scope["headers"]))
+
+    for options in {}, {"by_header": True}:
+        app = ProfliteMiddleware(tell, **options)
+        asyncio.run(app({"type": "http", "method": "GET", "path": "/x",
+                         "headers": iter([(b"x-proflite", b"1")])}, None, None))
+    """)
+        self.assertEqual(done.stdout, "[(b'x-proflite', b'1')]\n" * 2)
+        self.assertEqual(self.value("select count(*) from runs"), 2)
+
     def test_cancelled_while_it_is_saved(self):
         done = self.run_app("""
     import threading

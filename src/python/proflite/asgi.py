@@ -75,7 +75,10 @@ class ProfliteMiddleware(_web.Middleware):
     def _begin_of(self, scope):
         if scope["type"] != "http":     # websocket, lifespan
             return None
-        header = dict(scope["headers"]).get(_web.HEADER.encode(), b"")
+        header = b""
+        if self._by_header:             # they may be an iterator
+            scope["headers"] = list(scope["headers"])
+            header = dict(scope["headers"]).get(_web.HEADER.encode(), b"")
         return self.begin(header.decode("latin-1"),
                           scope.get("query_string", b"").decode("latin-1"))
 

@@ -257,6 +257,8 @@ static int check_file(struct pl_store *s, enum pl_store_mode mode,
 	struct stat st;
 	int fd;
 
+	if (!*s->path)
+		return pl_fail(err, PL_ERR_ARG, "\"\" names no file");
 	if (stat(s->path, &st)) {
 		if (errno != ENOENT)
 			return pl_fail_errno(err, PL_ERR_SYS, "cannot open %s",

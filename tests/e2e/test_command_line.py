@@ -140,6 +140,7 @@ class Refusals(Case):
             self.refused(1, "import", "-o", self.db, good, path,
                          says=name + " is no file that cProfile has written")
         self.refused(1, "import", "-o", self.db, "absent.prof", says="absent")
+        self.refused(1, "import", "-o", "", good, says='"" names no file')
         self.assertFalse(self.db.exists())
 
 

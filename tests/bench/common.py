@@ -42,9 +42,12 @@ def parser(description):
     p.add_argument("--cpu", type=int, metavar="N",
                    default=max(os.sched_getaffinity(0)),
                    help="the core that is measured on (default: %(default)s)")
+    return p
+
+
+def add_json(p):
     p.add_argument("--json", type=Path, metavar="FILE",
                    help="write every single figure into FILE")
-    return p
 
 
 class Setup:

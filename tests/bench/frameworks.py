@@ -35,6 +35,7 @@ MODES = ("bare", "not chosen", "1 in 100", "every", "cProfile")
 
 def parse(argv):
     p = common.parser(__doc__)
+    common.add_json(p)
     p.add_argument("--rounds", type=int, default=5, metavar="N",
                    help="default: %(default)s")
     p.add_argument("--requests", type=int, default=500, metavar="N",

@@ -77,6 +77,7 @@ def split(text):
 
 def parse(argv):
     p = common.parser(__doc__)
+    common.add_json(p)
     p.add_argument("--quick", action="store_true",
                    help="few programs, tools and rounds, in about two minutes "
                         "an interpreter")

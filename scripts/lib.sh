@@ -28,8 +28,10 @@ step()
 	printf '%s ' "$step_text"
 	"$@" >"$step_log" 2>&1 </dev/null &
 	step_pid=$!
-	# A job in the background of a script is deaf to ^C.
-	trap 'kill "$step_pid" 2>/dev/null; echo; exit 130' INT TERM HUP
+	# A job in the background of a script is deaf to ^C.  The next call finds
+	# nobody at work in the build folder.
+	trap '{ kill "$step_pid"; wait "$step_pid"; } 2>/dev/null; echo; exit 130' \
+		INT TERM HUP
 	while kill -0 "$step_pid" 2>/dev/null; do
 		sleep 0.2
 		step_ticks=$((step_ticks + 1))
@@ -122,20 +124,26 @@ jobs()
 	nproc 2>/dev/null || echo 1
 }
 
+# The end of a step: a shell between would be killed instead of the command.
 in_build()
 {
-	cd "$build" && "$@"
+	cd "$build" && exec "$@"
 }
 
 # Once configured, make sees to it that configure and the makefiles are current.
 build_stage()
 {
+	case $top in
+	*[[:space:]]*)
+		die "configure and libtool cannot work below $top: move it to a folder whose path has no space" ;;
+	esac
 	[ ! -e "$top/config.status" ] ||
 		die "the source folder is configured itself: run make distclean there first"
 	# Makefile.in is what autoreconf makes last.
 	[ -e "$top/Makefile.in" ] ||
 		step "preparing configure" autoreconf autoreconf -i "$top"
-	[ -e "$build/Makefile" ] ||
+	# As configure does libtool.
+	[ -e "$build/libtool" ] ||
 		step "configuring" configure in_build "$top/configure"
 	# Automake leaves config.h older than its own stamp: -o, or make would
 	# never call the tree current.

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: MIT
+"""scripts/try and scripts/check, in a tree that is as good as built."""
+
+import shutil
+import signal
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+from tree import SOURCE, STAGE
+
+# Says when it has begun, and that it was told to end.
+CONFIGURE = """#!/bin/sh
+trap 'echo >ended; exit 1' TERM
+echo >begun
+while :; do sleep 0.1; done
+"""
+
+
+class Scripts(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.tmp = Path(folder.name)
+        self.plant(self.tmp / "tree")
+
+    def plant(self, top):
+        self.top, self.build = top, top / "build"
+        shutil.copytree(SOURCE / "scripts", top / "scripts")
+        with open(top / "scripts/lib.sh", "a") as f:
+            f.write("missing_packages() { :; }\n")
+        self.build.mkdir()
+        (top / "Makefile.in").touch()
+        (self.build / "Makefile").write_text("stage/.stamp check:\n\t@:\n")
+        (self.build / "stage").symlink_to(STAGE.resolve())
+
+    def start(self, *argv):
+        return subprocess.Popen(
+            ["sh", str(self.top / "scripts" / argv[0]), *argv[1:]],
+            cwd=self.tmp, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, start_new_session=True)
+
+    def run_script(self, *argv):
+        (self.build / "libtool").touch()
+        process = self.start(*argv)
+        out = process.communicate()[0]
+        return process.returncode, out
+
+    def test_a_program_with_spaces(self):
+        app = self.tmp / "an app.py"
+        app.write_text("import sys\nprint(sys.argv[1:])\nsys.exit(3)\n")
+        status, out = self.run_script("try", "an app.py", "a  b", "*", "")
+        self.assertEqual(status, 3, out)
+        self.assertIn("['a  b', '*', '']\n", out)
+        self.assertRegex(out, r"\nThe profile is in proflite\.db; .*\n\Z")
+
+    def test_a_profile_that_is_none_is_not_spoken_of(self):
+        status, out = self.run_script("try", "/no/such/program")
+        self.assertEqual((status, out), (127, "proflite record: /no/such/program: "
+                                         "No such file or directory\n"))
+        # Nor that of another time.
+        self.run_script("try", "-c", "pass")
+        status, out = self.run_script("try", "true")
+        self.assertEqual(status, 0)
+        self.assertIn("nothing was recorded", out)
+        self.assertNotIn("The profile is", out)
+
+    def test_what_is_interrupted_has_ended(self):
+        configure = self.top / "configure"
+        configure.write_text(CONFIGURE)
+        configure.chmod(0o755)
+        process = self.start("check")
+        while not (self.build / "begun").exists():
+            self.assertIsNone(process.poll(), "check ended by itself")
+        process.send_signal(signal.SIGTERM)     # ^C may be ignored here
+        self.assertEqual(process.wait(), 130)
+        # Its last act, which came before the script's end.
+        self.assertTrue((self.build / "ended").exists())
+        process.stdout.close()
+
+    def test_configured_by_half_is_configured_again(self):
+        (self.top / "configure").write_text("#!/bin/sh\ntouch libtool\n")
+        (self.top / "configure").chmod(0o755)
+        process = self.start("check")       # there is a Makefile already
+        out = process.communicate()[0]
+        self.assertEqual(process.returncode, 0, out)
+        self.assertRegex(out, r"^configuring .*done")
+
+    def test_a_path_that_cannot_be_built_in(self):
+        self.plant(self.tmp / "a tree")
+        status, out = self.run_script("check")
+        self.assertEqual(status, 1)
+        self.assertRegex(out, r"^check: .*/a tree: .* no space\n\Z")

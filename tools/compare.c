@@ -20,12 +20,11 @@
 struct pl_compare_private {
 	const struct pl_compare_options *options;
 	struct pl_error *err;
-	struct pl_labels labels;	/* functions of both sides */
+	struct pl_labels labels; /* functions of both sides; their texts
+					   are owned */
 	int *lines;			/* by label */
 	bool *matches;			/* by label: --only */
-	uint32_t n_labels;		/* of lines and matches */
-	char **texts;			/* owned text of labels */
-	size_t n_texts, texts_capacity;
+	uint32_t n_labels; /* of lines and matches */
 	struct pl_paths paths;
 
 	double **figures;		/* by run: those of A, those of B */
@@ -42,24 +41,6 @@ static int no_memory(struct pl_error *err)
 
 /* ----------------------------------------------------- names of functions -- */
 
-static char *keep_text(struct pl_compare_private *p, char *text)
-{
-	if (text && p->n_texts == p->texts_capacity) {
-		size_t n = 2 * p->n_texts + 256;
-		void *grown = realloc(p->texts, n * sizeof(*p->texts));
-
-		if (!grown) {
-			free(text);
-			return NULL;
-		}
-		p->texts = grown;
-		p->texts_capacity = n;
-	}
-	if (text)
-		p->texts[p->n_texts++] = text;
-	return text;
-}
-
 /* "<method x of <Foo object at 0x7f12>>": without what no two runs share. */
 static void strip_addresses(char *name)
 {
@@ -74,22 +55,35 @@ static void strip_addresses(char *name)
 	}
 }
 
-static int make_label(struct pl_compare_private *p, const struct pl_pfunc *f,
-		      const char *cwd, struct pl_label *label)
+/* Takes @file and @name, which stay only if the label is a new one. */
+static int add_label(struct pl_compare_private *p, char *file, char *name,
+		     uint32_t *number)
+{
+	const struct pl_label label = { .file = file, .name = name };
+	uint32_t before = p->labels.n;
+	int rc = file && name ?
+			 pl_labels_add(&p->labels, label, number, p->err) :
+			 no_memory(p->err);
+
+	if (rc || p->labels.n == before) {
+		free(file);
+		free(name);
+	}
+	return rc;
+}
+
+static int label_func(struct pl_compare_private *p, const struct pl_pfunc *f,
+		      const char *cwd, uint32_t *number)
 {
 	const char *file = pl_short_file(f->file, cwd);
 	const char *slash = strrchr(file, '/');
-	char *name = keep_text(p, pl_func_name(f));
-	char *copy;
+	char *name = pl_func_name(f);
 
 	if (p->options->strip_dirs && slash && slash[1])
 		file = slash + 1;
-	copy = keep_text(p, strdup(file));
-	if (!name || !copy)
-		return no_memory(p->err);
-	strip_addresses(name);
-	*label = (struct pl_label){ .file = copy, .name = name };
-	return 0;
+	if (name)
+		strip_addresses(name);
+	return add_label(p, strdup(file), name, number);
 }
 
 static int make_room(struct pl_compare_private *p)
@@ -121,16 +115,13 @@ static int number_funcs(struct pl_compare_private *p,
 {
 	for (uint32_t i = 0; i < prof->n_funcs + PL_STACKS_EXTRA; i++) {
 		bool extra = i >= prof->n_funcs;
-		struct pl_label label = { .file = "~" };
-		int rc = 0;
+		const char *name =
+			extra ? pl_stacks_extra[i - prof->n_funcs] : NULL;
+		int rc = extra ? add_label(p, strdup("~"), strdup(name),
+					   &numbers[i]) :
+				 label_func(p, &prof->funcs[i], cwd,
+					    &numbers[i]);
 
-		if (extra)
-			label.name = pl_stacks_extra[i - prof->n_funcs];
-		else
-			rc = make_label(p, &prof->funcs[i], cwd, &label);
-		if (!rc)
-			rc = pl_labels_add(&p->labels, label, &numbers[i],
-					   p->err);
 		if (!rc)
 			rc = make_room(p);
 		if (rc)
@@ -457,12 +448,13 @@ void pl_comparison_release(struct pl_comparison *c)
 		return;
 	for (size_t r = 0; r < p->n_runs; r++)
 		free(p->figures[r]);
-	for (size_t i = 0; i < p->n_texts; i++)
-		free(p->texts[i]);
+	for (uint32_t i = 0; i < p->labels.n; i++) {
+		free((char *)p->labels.labels[i].file);
+		free((char *)p->labels.labels[i].name);
+	}
 	free(p->figures);
 	free(p->n_keys);
 	free(p->values);
-	free(p->texts);
 	free(p->lines);
 	free(p->matches);
 	pl_labels_release(&p->labels);

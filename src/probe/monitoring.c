@@ -219,6 +219,14 @@ static inline bool descr_takes(PyObject *descr, PyObject *self)
 		PyType_IsSubtype(Py_TYPE(self), type));
 }
 
+/* The function that is called has events of its own. */
+static inline bool is_python_method(PyObject *callable)
+{
+	return Py_TYPE(callable) == pl_py.method_type &&
+	       Py_TYPE(((struct pl_method *)callable)->func) ==
+		       pl_py.function_type;
+}
+
 static struct callee other_callee(PyObject *callable, PyObject *arg0)
 {
 	struct callee c = { 0, CALLEE_OTHER, callable, arg0 };
@@ -227,13 +235,10 @@ static struct callee other_callee(PyObject *callable, PyObject *arg0)
 		c.kind = CALLEE_C;	/* called from C without inlining */
 		return c;
 	}
-	if (Py_TYPE(callable) == pl_py.method_type) {
-		PyObject *func = ((struct pl_method *)callable)->func;
-
-		if (Py_TYPE(func) == pl_py.function_type)
-			return c;
-		c.object = callable = func;
-	}
+	if (is_python_method(callable))
+		return c;
+	if (Py_TYPE(callable) == pl_py.method_type)
+		c.object = callable = ((struct pl_method *)callable)->func;
 	if (Py_TYPE(callable) == pl_py.method_wrapper_type)
 		c.object = ((struct pl_method_wrapper *)callable)->descr;
 	if (PyCFunction_Check(callable)) {
@@ -321,10 +326,8 @@ static bool end_is_told(PyObject *code, PyObject *offset)
 
 static bool is_untold_method(PyObject *const *args)
 {
-	PyObject *func = ((struct pl_method *)args[2])->func;
-
-	return Py_TYPE(func) == pl_py.function_type ||
-	       !end_is_told(args[0], args[1]);
+	return pl_unlikely(Py_TYPE(args[2]) == pl_py.method_type) &&
+	       (is_python_method(args[2]) || !end_is_told(args[0], args[1]));
 }
 
 /* The two kinds that nearly all C functions are; 0 for all that needs a closer
@@ -353,18 +356,16 @@ static inline bool is_nothing_to(const struct pl_recorder *r,
 
 	if (type == &PyType_Type)
 		return !(r->flags & PL_RECORDER_ALL_CALLS);
-	return type == pl_py.method_type &&
-	       Py_TYPE(((struct pl_method *)callable)->func) ==
-		       pl_py.function_type;
+	return is_python_method(callable);
 }
 
 LONG_PATH call_long(PyObject *const *args)
 {
-	struct callee c = callee_of(args[2], args[3]);
+	struct callee c;
 
-	if (pl_unlikely(Py_TYPE(args[2]) == pl_py.method_type) &&
-	    is_untold_method(args))
+	if (is_untold_method(args))
 		return Py_None;
+	c = callee_of(args[2], args[3]);
 	for (struct pl_recorder *r = pl_tls_first(); r;
 	     r = next_recorder(r)) {
 		uint64_t key = wanted_key(r, &c);
@@ -392,7 +393,7 @@ enter_other_c(struct pl_recorder *r, PyObject *const *args, uint64_t key)
 }
 
 static __attribute__((noinline)) PyObject *
-call_no_plain(const struct pl_recorder *r, PyObject *const *args)
+call_other(const struct pl_recorder *r, PyObject *const *args)
 {
 	return is_nothing_to(r, args[2]) ? Py_None : call_long(args);
 }
@@ -411,7 +412,7 @@ static PyObject *on_call(PyObject *self, PyObject *const *args, size_t n,
 		return call_long(args);
 	key = plain_key(args[2], args[3]);
 	if (pl_unlikely(!key || !(r->flags & PL_RECORDER_BUILTINS)))
-		return call_no_plain(r, args);
+		return call_other(r, args);
 	if (pl_likely(pl_enter_short(r, key, 0, PL_FRAME_C)))
 		return Py_None;
 	return enter_other_c(r, args, key);

@@ -347,6 +347,21 @@ static inline uint64_t plain_key(PyObject *callable, PyObject *arg0)
 	return 0;
 }
 
+/* Of what has been entered: that its first argument did is known by then, and a
+ * call that was left out is not at the top. */
+static inline uint64_t left_key(PyObject *callable)
+{
+	PyTypeObject *type = Py_TYPE(callable);
+
+	if (pl_likely(type == &PyCFunction_Type))
+		return (uint64_t)(uintptr_t)((struct pl_cfunction *)callable)
+			->ml;
+	if (type == &PyMethodDescr_Type)
+		return (uint64_t)(uintptr_t)((struct pl_methoddescr *)callable)
+			->method;
+	return 0;
+}
+
 /* Classes, and bound methods of Python functions: called nearly as often as C
  * functions, and nothing to @r. */
 static inline bool is_nothing_to(const struct pl_recorder *r,
@@ -392,10 +407,28 @@ enter_other_c(struct pl_recorder *r, PyObject *const *args, uint64_t key)
 	return Py_None;
 }
 
-static __attribute__((noinline)) PyObject *
-call_other(const struct pl_recorder *r, PyObject *const *args)
+/* A method of a built-in type, called on an instance of a subclass. */
+static __attribute__((noinline)) PyObject *call_inherited(struct pl_recorder *r,
+							  PyObject *const *args)
 {
-	return is_nothing_to(r, args[2]) ? Py_None : call_long(args);
+	const struct pl_methoddescr *descr =
+		(const struct pl_methoddescr *)args[2];
+
+	if (r->flags & PL_RECORDER_BUILTINS && descr_takes(args[2], args[3]) &&
+	    pl_enter_short(r, (uint64_t)(uintptr_t)descr->method, 0,
+			   PL_FRAME_C))
+		return Py_None;
+	return call_long(args);
+}
+
+static __attribute__((noinline)) PyObject *call_other(struct pl_recorder *r,
+						      PyObject *const *args)
+{
+	if (is_nothing_to(r, args[2]))
+		return Py_None;
+	if (Py_TYPE(args[2]) == &PyMethodDescr_Type)
+		return call_inherited(r, args);
+	return call_long(args);
 }
 
 static PyObject *on_call(PyObject *self, PyObject *const *args, size_t n,
@@ -447,7 +480,7 @@ static PyObject *on_c_return(PyObject *self, PyObject *const *args, size_t n,
 	(void)self, (void)n, (void)kw;
 	if (pl_unlikely(!r))
 		return c_return_long(args);
-	key = plain_key(args[2], args[3]);
+	key = left_key(args[2]);
 	if (pl_likely(key && r->flags & PL_RECORDER_BUILTINS &&
 		      pl_leave_short(r, key)))
 		return Py_None;

@@ -81,24 +81,25 @@ static int write_format(const struct pl_cmd *cmd, struct pl_store *store,
 	return pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);
 }
 
-/* The run of that number, or the latest of that label. */
+/* The run of that number, or else the latest of that label. */
 static int find_base(const struct pl_cmd *cmd, struct pl_store *store,
 		     const char *base, int64_t *id)
 {
+	int64_t number, of_number = 0, of_label = 0;
+	bool is_number = pl_opts_whole(base, &number);
 	struct pl_run *runs;
 	struct pl_error err;
 	size_t n;
-	char *end;
-	int64_t number = strtoll(base, &end, 10);
-	bool is_number = *base >= '0' && *base <= '9' && !*end;
 
 	if (pl_store_runs(store, &runs, &n, &err))
 		return pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);
-	*id = 0;
-	for (size_t i = 0; i < n; i++)
-		if (is_number ? runs[i].id == number :
-		    runs[i].label && !strcmp(runs[i].label, base))
-			*id = runs[i].id;
+	for (size_t i = 0; i < n; i++) {
+		if (is_number && runs[i].id == number)
+			of_number = number;
+		if (runs[i].label && !strcmp(runs[i].label, base))
+			of_label = runs[i].id;
+	}
+	*id = of_number ? of_number : of_label;
 	pl_runs_free(runs, n);
 	if (*id)
 		return 0;

@@ -67,6 +67,14 @@ static bool has_label(const struct pl_run *run, const char *label)
 	return run->label && !strcmp(run->label, label);
 }
 
+static bool is_label(const struct pl_side *s, const char *label)
+{
+	for (size_t i = 0; i < s->n_all; i++)
+		if (has_label(&s->all[i], label))
+			return true;
+	return false;
+}
+
 static int choose_label(struct pl_side *s, const char *label,
 			struct pl_error *err)
 {
@@ -156,10 +164,13 @@ int pl_side_choose(struct pl_side *s, const char *runs, struct pl_error *err)
 		return s->n ? 0 : choose_latest(s, err);
 	}
 	rc = choose_numbers(s, runs, err);
-	if (rc >= 0 || rc == PL_ERR_NOENT)
-		return rc;
+	if (!rc)
+		return 0;
+	/* A label may look like numbers: a date, say. */
 	s->n = 0;
-	return choose_label(s, runs, err);
+	if (rc != PL_ERR_NOENT || is_label(s, runs))
+		return choose_label(s, runs, err);
+	return rc;
 }
 
 /* --------------------------------------------------------------- opening -- */

@@ -221,6 +221,16 @@ class Diff(Case):
         self.make("10", db=odd)
         self.assertEqual(calls(other, odd), (8, 10))
         self.assertEqual(calls(other, "%s:1" % odd), (8, 10))
+        # A label may look like a number: a run of that number comes first.
+        for n, label in (12, "2024-01-02"), (13, "20240102"), (14, "1"):
+            self.make(str(n), db=other, label=label)
+        self.assertEqual(calls("%s:2024-01-02" % other, "20240102"), (12, 13))
+        self.assertEqual(calls("%s:1" % other, "20240102"), (7, 13))
+        self.assertEqual(calls("--base", "1", "%s:4" % other), (14, 13))
+        for label, run in ("20240102", 4), ("1", 1), ("2024-01-02", 3):
+            self.tool("export", "--base", label, "-o", "out.html", other)
+            self.assertIn('"title":"run %d"' % run,
+                          (self.tmp / "out.html").read_text())
 
     @once
     def test_mistakes(self):

@@ -27,6 +27,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DEFAULT_LINES 20
 /* Offending rows of one expression that are printed. */
@@ -648,6 +649,13 @@ static int open_two(struct view *v, const char *of, char **operands)
 	for (int i = 0; i < 2; i++)
 		if (pl_side_split(operands[i], &dbs[i], &runs[i]))
 			rc = no_memory(v->cmd);
+	/* Behind a database "feature/x" is a label, if there is no such one. */
+	for (int i = 0; i < 2 && of; i++)
+		if (dbs[i] && access(dbs[i], F_OK)) {
+			free(dbs[i]);
+			dbs[i] = NULL;
+			runs[i] = operands[i];
+		}
 	for (int i = 0; i < 2 && rc == PL_GO_ON; i++) {
 		const char *db = dbs[i] ? dbs[i] : of ? of : dbs[1 - i];
 

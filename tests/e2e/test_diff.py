@@ -222,11 +222,15 @@ class Diff(Case):
         self.assertEqual(calls(other, odd), (8, 10))
         self.assertEqual(calls(other, "%s:1" % odd), (8, 10))
         # A label may look like a number: a run of that number comes first.
-        for n, label in (12, "2024-01-02"), (13, "20240102"), (14, "1"):
+        for n, label in ((12, "2024-01-02"), (13, "20240102"), (14, "1"),
+                         (15, "feature/x"), (16, "v1.db")):
             self.make(str(n), db=other, label=label)
         self.assertEqual(calls("%s:2024-01-02" % other, "20240102"), (12, 13))
         self.assertEqual(calls("%s:1" % other, "20240102"), (7, 13))
         self.assertEqual(calls("--base", "1", "%s:4" % other), (14, 13))
+        # ... or like a database, behind the name of one
+        self.assertEqual(calls(other, "feature/x", "v1.db"), (15, 16))
+        self.assertEqual(calls("%s:feature/x" % other, "1"), (15, 7))
         for label, run in ("20240102", 4), ("1", 1), ("2024-01-02", 3):
             self.tool("export", "--base", label, "-o", "out.html", other)
             self.assertIn('"title":"run %d"' % run,

@@ -16,8 +16,11 @@ class Configure(unittest.TestCase):
     def refusal(self, *args, **env):
         """What is left of its error when it has said who it is."""
         with tempfile.TemporaryDirectory() as folder:
+            # A tree of its own: the real one may be configured itself.
+            for name in "configure", "build-aux", "src":
+                os.symlink(SOURCE / name, os.path.join(folder, name))
             done = subprocess.run(
-                [str(SOURCE / "configure"), "-q", *args], cwd=folder,
+                ["./configure", "-q", *args], cwd=folder,
                 env={**os.environ, "CONFIG_SITE": "/dev/null", **env},
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         self.assertEqual(done.returncode, 1, done.stdout)

@@ -4,7 +4,7 @@
 import re
 import unittest
 
-from tree import LAYERS, SOURCE
+from tree import LAYERS, MADE, SOURCE, is_made
 
 LISTED = {  # the fragment, the folder it answers for, which files
     **{folder + "/local.mk": (folder, "*.[ch]") for folder in LAYERS},
@@ -23,7 +23,7 @@ class Sources(unittest.TestCase):
                                for path in (SOURCE / folder).glob(pattern)):
                 name = path.relative_to(SOURCE / folder).as_posix()
                 if path.is_dir() or "__pycache__" in name or \
-                        name in ("local.mk", "schema_sql.h"):
+                        name == "local.mk" or is_made(path):
                     continue
                 if not re.search(r"%%reldir%%/%s(?=\s|$)" % re.escape(name), text):
                     missing.append("%s: %s" % (fragment, name))
@@ -46,12 +46,23 @@ class Sources(unittest.TestCase):
                     missing.append(name)
         self.assertEqual(missing, [])
 
+    def test_what_is_made_is_not_committed_and_is_cleaned(self):
+        made = set((SOURCE / ".gitignore").read_text().splitlines())
+        self.assertEqual([name for name in MADE if "/" + name not in made], [])
+        makefile = "".join(path.read_text(encoding="utf-8") for path in
+                           [SOURCE / "Makefile.am", *SOURCE.glob("**/local.mk")])
+        programs = set(re.findall(r"^(?:bin|check|EXTRA)_PROGRAMS \+= (.+)$",
+                                  makefile, re.M))
+        self.assertEqual([name for name in programs if "/" + name not in made], [])
+        # Others automake cleans by itself.
+        self.assertRegex(makefile, r"(?m)^CLEANFILES = \$\(EXTRA_PROGRAMS\)$")
+
     def test_every_source_names_its_licence(self):
         missing = []
         for folder in ("src", "include", "tools", "tests", "scripts"):
             for path in sorted((SOURCE / folder).rglob("*")):
                 if path.suffix in (".c", ".h", ".def", ".sql") and \
-                        path.name != "schema_sql.h" and \
+                        not is_made(path) and \
                         "SPDX-License-Identifier: MIT" not in \
                         path.read_text(encoding="utf-8")[:200]:
                     missing.append(str(path.relative_to(SOURCE)))
@@ -61,7 +72,7 @@ class Sources(unittest.TestCase):
         wrong = []
         for folder in list(LAYERS) + ["tests/unit", "tests/fuzz"]:
             for path in sorted((SOURCE / folder).glob("*.h")):
-                if path.name == "schema_sql.h":
+                if is_made(path):
                     continue
                 guard = "PL_%s_%s_H" % (folder.split("/")[0 if folder.startswith(
                     "tests") else -1].upper(), path.stem.upper())

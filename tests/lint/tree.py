@@ -19,12 +19,22 @@ LAYERS = {
     "tools": ["base", "core", "store", "export"],
 }
 
+# What make writes; beside the sources, where the source folder is built in.
+MADE = ("src/store/schema_sql.h", "src/export/html_page.h",
+        "src/export/profile.pb-c.c", "src/export/profile.pb-c.h",
+        "src/export/parca.pb-c.c", "src/export/parca.pb-c.h")
+
+
+def is_made(path):
+    return path.relative_to(SOURCE).as_posix() in MADE
+
 
 def c_files():
     """(folder, path) of every C source and header of the product."""
     for folder in LAYERS:
         for path in sorted((SOURCE / folder).glob("*.[ch]")):
-            yield folder, path
+            if not is_made(path):
+                yield folder, path
 
 
 def includes(path):

@@ -382,12 +382,21 @@ static bool has_names(PyTypeObject *type)
 	return has;
 }
 
+/* Types live as long as the session that has asked. */
+static struct {
+	PyTypeObject *type;
+	bool has_names;
+} asked[64];
+
+static void forget_asked(void)
+{
+	lock_event();
+	memset(asked, 0, sizeof(asked));
+	unlock_event();
+}
+
 uint64_t pl_key_other(PyObject *callable)
 {
-	static struct {
-		PyTypeObject *type;
-		bool has_names;
-	} asked[64];
 	PyTypeObject *type = Py_TYPE(callable);
 	uint32_t at = pl_hash_u64((uint64_t)(uintptr_t)type) % 64;
 	bool known, named;
@@ -562,6 +571,7 @@ static void free_session(struct pl_session *s)
 	pl_pages_free(s, sizeof(*s));
 	if (!k)
 		return;
+	forget_asked();
 	for (size_t i = 0; i < k->n; i++)
 		Py_DECREF(k->kept[i].object);
 	pl_pages_free(k->kept, k->capacity * sizeof(*k->kept));
@@ -615,5 +625,6 @@ void pl_probe_profile_was_set(PyObject *function, bool is_first)
 void pl_probe_forget(void)
 {
 	n_sessions = n_all_threads = n_c_calls = 0;
+	forget_asked();
 	back_end()->forget();
 }

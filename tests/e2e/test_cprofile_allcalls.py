@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Profile(all_calls=True): what cProfile cannot see."""
 
+import textwrap
+
 import consumers
 from harness import Case, since, until
 
@@ -222,6 +224,44 @@ class AllCalls(Case):
             assert gone() is None and part_gone() is None
             assert rows(p)["<__main__.Called object>"][0] == 1
             """)
+
+    @since(3, 12)
+    def test_types_at_the_address_of_others(self):
+        """What was found out of a type is not believed of the next one there:
+        of callables with a name each is kept, of others none."""
+        out = self.python(["-c", textwrap.dedent("""
+            import gc, proflite, weakref
+
+            def make(name):
+                class T:
+                    __slots__ = (name, "__weakref__")
+                    def __call__(self):
+                        pass
+                return T
+
+            def kept(T):
+                profile.enable()
+                t = T()
+                t()
+                r = weakref.ref(t)
+                del t
+                profile.disable()
+                return r() is not None
+
+            profile = proflite.Profile(all_calls=True)
+            named = [make("__name__") for i in range(60)]
+            assert all(map(kept, named))
+            seen = set(map(id, named))
+            profile.clear()
+            del named
+            gc.collect()
+            others = [make("a_name_") for i in range(300)]
+            again = [T for T in others if id(T) in seen]
+            assert not any(map(kept, again))
+            print(len(again))
+            """)]).stdout
+        if out == "0\n":
+            self.skipTest("no address was used again")
 
     @since(3, 12)
     def test_record(self):

@@ -111,6 +111,7 @@ EXTRA_DIST += \
 	%reldir%/bench \
 	%reldir%/consumers \
 	%reldir%/cpython \
+	%reldir%/debian \
 	%reldir%/differential \
 	%reldir%/django \
 	%reldir%/e2e \

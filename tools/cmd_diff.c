@@ -689,14 +689,13 @@ static const struct pl_run *find_other_clock(const struct view *v)
 {
 	const char *clock = v->side[0].runs[0]->clock;
 
-	for (size_t i = 0; i < v->side[0].n + v->side[1].n; i++) {
-		const struct pl_run *r =
-			i < v->side[0].n ? v->side[0].runs[i] :
-					   v->side[1].runs[i - v->side[0].n];
+	for (int i = 0; i < 2; i++)
+		for (size_t k = 0; k < v->side[i].n; k++) {
+			const struct pl_run *r = v->side[i].runs[k];
 
-		if (clock && r->clock && strcmp(clock, r->clock))
-			return r;
-	}
+			if (clock && r->clock && strcmp(clock, r->clock))
+				return r;
+		}
 	return NULL;
 }
 

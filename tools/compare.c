@@ -20,11 +20,10 @@
 struct pl_compare_private {
 	const struct pl_compare_options *options;
 	struct pl_error *err;
-	struct pl_labels labels; /* functions of both sides; their texts
-					   are owned */
+	struct pl_labels labels;	/* of both sides; their texts are ours */
 	int *lines;			/* by label */
 	bool *matches;			/* by label: --only */
-	uint32_t n_labels; /* of lines and matches */
+	uint32_t n_labels;		/* of lines and matches */
 	struct pl_paths paths;
 
 	double **figures;		/* by run: those of A, those of B */

@@ -288,6 +288,13 @@ class Asgi(Web):
                    "query_string": query, "headers": list(headers), **scope},
                   None, send)
         return said[-1]["body"] if isinstance(said[-1], dict) else said[-1]
+
+    async def cancel(task):
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            print("cancelled")
     """
 
     def run_app(self, text, **kwargs):
@@ -341,11 +348,7 @@ class Asgi(Web):
             print(e)
         task = asyncio.ensure_future(ask(app, "/wait/4"))
         await asyncio.sleep(0)
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError:
-            print("cancelled")
+        await cancel(task)
 
     asyncio.run(main())
     """)
@@ -387,11 +390,7 @@ class Asgi(Web):
         while not waiting:
             await asyncio.sleep(0)
         await asyncio.sleep(0)
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError:
-            print("cancelled")
+        await cancel(task)
         free.set()
 
     asyncio.run(main())

@@ -131,14 +131,19 @@ def fill(db, value):
     connection.close()
 
 
+# Of a file that is nowhere: profiles name where theirs lies.
+WORK = compile("""\
 def work(n):
     return n and work(n - 1) + len(str(n))
+""", "app.py", "exec")
 
 
 def profiles():
+    space = {}
+    exec(WORK, space)
     for name, module in ("cprofile", cProfile), ("profile", profile):
         p = module.Profile()
-        p.runcall(work, 3)
+        p.runcall(space["work"], 3)
         p.create_stats()
         for version in 2, 4:
             write("pstats", "%s-%d" % (name, version),

@@ -102,15 +102,16 @@ void pl_clock_sync(struct pl_sync *sync, enum pl_clock_kind kind,
 	for (int i = 0; i < 4; i++) {
 		uint64_t before = pl_counter();
 		int64_t mono = pl_clock_ns(CLOCK_MONOTONIC);
+		int64_t real = pl_clock_ns(CLOCK_REALTIME);
 		uint64_t after = pl_counter();
 
 		if (after - before < best) {
 			best = after - before;
 			sync->ticks = before + best / 2;
 			sync->mono_ns = mono;
+			sync->real_ns = real;
 		}
 	}
-	sync->real_ns = pl_clock_ns(CLOCK_REALTIME);
 }
 
 static const char *const clock_names[] = {

@@ -59,7 +59,7 @@ enum pl_tick_source pl_clock_source(void);
 /* Ticks a second as the processor states it, or 0. */
 uint64_t pl_clock_hz(void);
 
-/* Read both clocks at one instant: the counter is read before and after and
+/* Read the clocks at one instant: the counter is read before and after and
  * the narrowest of a few tries is kept. */
 void pl_clock_sync(struct pl_sync *sync, enum pl_clock_kind kind,
 		   enum pl_tick_source source);

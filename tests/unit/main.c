@@ -5,7 +5,9 @@
  *	./unit [SUITE...]	all suites, or those named
  *
  * libcheck's own variables work as well: CK_FORK=no keeps everything in one
- * process, for a debugger; CK_RUN_CASE=NAME runs one case.
+ * process, for a debugger; CK_RUN_CASE=NAME runs one case.  CK_DEFAULT_TIMEOUT
+ * is 300 seconds here, not 4: it ends what hangs, and says nothing of how fast
+ * a loaded machine is with a sanitizer.
  */
 #include <config.h>
 
@@ -42,6 +44,7 @@ int main(int argc, char **argv)
 	SRunner *runner = srunner_create(NULL);
 	int n, n_failed;
 
+	setenv("CK_DEFAULT_TIMEOUT", "300", 0);
 	for (int i = 0; suites[i].name; i++)
 		if (is_wanted(suites[i].name, argc, argv))
 			srunner_add_suite(runner, suites[i].make());

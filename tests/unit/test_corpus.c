@@ -66,8 +66,6 @@ Suite *suite_corpus(void)
 	Suite *s = suite_create("corpus");
 	TCase *tc = tcase_create("corpus");
 
-	/* Loaded machines, sanitizers. */
-	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, nothing_in_the_corpus_breaks_its_target, 0,
 			    sizeof(targets) / sizeof(*targets));
 	suite_add_tcase(s, tc);

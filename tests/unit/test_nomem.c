@@ -792,7 +792,6 @@ Suite *suite_nomem(void)
 	Suite *s = suite_create("nomem");
 	TCase *tc = tcase_create("nomem");
 
-	tcase_set_timeout(tc, 300);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, whichever_allocation_fails_nothing_is_lost, 0,
 			    sizeof(scenarios) / sizeof(*scenarios));

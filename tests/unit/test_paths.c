@@ -427,7 +427,6 @@ Suite *suite_paths(void)
 	TCase *tc = tcase_create("paths");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, totals_are_made_of_self_times);
 	tcase_add_test(tc, time_taken_back_is_taken_from_other_paths);
 	tcase_add_test(tc, paths_end_at_the_depth);

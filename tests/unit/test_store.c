@@ -1294,7 +1294,6 @@ Suite *suite_store(void)
 
 	tc = tcase_create("database");
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, what_is_not_ours_is_refused_and_left_alone);
 	tcase_add_test(tc, other_schemas_are_refused_by_number);
 	tcase_add_test(tc, new_database_is_private_and_leaves_no_other_files);
@@ -1308,7 +1307,6 @@ Suite *suite_store(void)
 
 	tc = tcase_create("pending");
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, a_crowd_that_ends_at_once_all_lands);
 	tcase_add_test(tc, killed_ones_are_ingested_and_deleted);
 	tcase_add_test(tc, nothing_to_ingest_makes_no_database);

@@ -558,7 +558,6 @@ Suite *suite_tree(void)
 	const int n_cases = sizeof(cases) / sizeof(*cases);
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, tree_of_a_sequence_is_exact, 0, n_cases);
 	tcase_add_test(tc, open_calls_are_marked);
 	tcase_add_loop_test(tc, open_calls_can_be_left_out, 0,
@@ -581,7 +580,6 @@ Suite *suite_tree(void)
 
 	tc = tcase_create("sums");
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, sums_are_those_of_cprofile, 0, 50);
 	tcase_add_loop_test(tc, folded_calls_and_self_times_are_exact, 0, 50);
 	tcase_add_test(tc, two_trees_add_up);

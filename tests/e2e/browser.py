@@ -25,7 +25,7 @@ FLAGS = ["--headless", "--no-sandbox", "--disable-gpu",
          "--remote-debugging-pipe",
          # No page gets out of this machine.
          "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
-SECONDS = 60
+SECONDS = 300
 
 
 class Browser:

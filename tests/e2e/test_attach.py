@@ -48,8 +48,11 @@ PROGRAM = """
     stop.set()
     """
 
-# Its main thread comes to no safe point until there is a line.
-WAITS = "import os; print(os.getpid(), flush=True); input()"
+# Its main thread comes to no safe point until there is a line: it is in C when
+# the shell says whose child it is.
+WAITS = "import os; os.system('echo $PPID; read line')"
+
+SECONDS = "300"                 # for an answer that comes
 
 DORMANT = {"LD_PRELOAD": LIBRARY, "PROFLITE_OPTIONS": "start=off"}
 
@@ -88,7 +91,7 @@ class Base(Case):
     def attached(self, *args):
         """`proflite attach`, when it records."""
         tool = subprocess.Popen(
-            [TOOL, "attach", "-o", self.db, "-t", "60", *args,
+            [TOOL, "attach", "-o", self.db, "-t", SECONDS, *args,
              str(self.process.pid)],
             env=self.environment(), cwd=self.tmp, stderr=subprocess.PIPE,
             text=True)
@@ -147,10 +150,13 @@ class Dormant(Base):
     @once
     def test_for_so_many_seconds(self):
         pid = self.program(DORMANT)
-        done = self.tool("attach", "-d", "0.2", "-o", self.db, pid)
+        done = self.tool("attach", "-d", "0.2", "-t", SECONDS, "-o", self.db,
+                         pid)
         self.assertEqual(done.stderr, "proflite attach: recording process %d\n"
                          % pid)
-        self.assertGreater(self.value("select sum(ncalls) from pstats"), 0)
+        # It may have had no turn meanwhile, and so no calls.
+        self.assertEqual(self.rows("select end_reason, pid from processes"),
+                         [("stopped", pid)])
         self.finish()
 
     def test_interpreters_that_come_and_go_meanwhile(self):
@@ -216,7 +222,8 @@ class Dormant(Base):
     def test_two_at_once_are_refused(self):
         pid = self.program(DORMANT)
         tool = self.attached()
-        second = self.tool("attach", "-o", "other.db", pid, check=1)
+        second = self.tool("attach", "-t", SECONDS, "-o", "other.db", pid,
+                           check=1)
         self.assertEqual(second.stderr, "proflite attach: process %d says: it "
                          "is being recorded already\n" % pid)
         self.detach(tool)
@@ -326,10 +333,9 @@ class Refused(Base):
 
     @once
     def test_no_process(self):
-        gone = subprocess.Popen(["true"])
-        gone.wait()
-        self.assertEqual(self.refused(gone.pid),
-                         "proflite attach: no process %d\n" % gone.pid)
+        # The kernel's numbers end below that.
+        self.assertEqual(self.refused(1 << 22),
+                         "proflite attach: no process 4194304\n")
 
     @once
     def test_no_python(self):

@@ -116,7 +116,7 @@ class Zsh(Shell):
                             for words in lines), "typed")
         self.script("", "offered")
         text, _ = terminal.run(
-            ["timeout", "--foreground", "60", zsh, "-d", "-i"], cwd=self.tmp,
+            ["timeout", "--foreground", "300", zsh, "-d", "-i"], cwd=self.tmp,
             env=self.environment({"TERM": "xterm", "PL_FUNCTIONS":
                                   STAGE / "share/zsh/site-functions"}))
         answers = self.answers((self.tmp / "offered").read_text())

@@ -468,7 +468,7 @@ class Export(Case):
                        "string:org.qtproject.Qt.QWidget",
                        "string:windowTitle")
 
-        deadline = time.monotonic() + 100
+        deadline = time.monotonic() + 500
         while sys.argv[2] not in title() and time.monotonic() < deadline:
             time.sleep(0.1)
         said = [title()] + [ask("org.kde.kcachegrind.setFunction",

@@ -26,8 +26,10 @@ class Processes(Case):
             "group by t.process_id order by 1", function)]
 
     def processes(self, columns):
-        return self.rows("select %s from processes p order by started_ns, id"
-                         % columns)
+        """Of each run, the first process before its children: by the clock a
+        child may have begun before, when that has been set back."""
+        return self.rows("select %s from processes p order by run_id, "
+                         "parent_id is not null, started_ns, id" % columns)
 
     def no_recording_left(self):
         self.assertEqual([n for n in os.listdir(self.tmp) if "plrec" in n], [])
@@ -298,7 +300,7 @@ class Fork(Processes):
                     os.unlink("parent.db")
 
             def child():
-                signal.alarm(60)
+                signal.alarm(300)
                 large.enable()
                 large.disable()
                 profile(2)._save("child.db", "child")
@@ -645,12 +647,12 @@ class Subprocess(Processes):
             os.rename("went", "gone")
             # Until the test says so.
             go = os.open("go", os.O_RDONLY | os.O_NONBLOCK)
-            select.select([go], [], [], 60)
+            select.select([go], [], [], 600)
             work()
             """)
         os.mkfifo(self.tmp / "go")
         self.record([app])
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while not (self.tmp / "gone").exists():
             self.assertLess(time.monotonic(), end)
             time.sleep(0.01)
@@ -658,7 +660,7 @@ class Subprocess(Processes):
         self.assertIn("recording (pid", self.tool("runs", self.db).stdout)
         with open(self.tmp / "go", "wb") as go:
             go.write(b"!")
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while [n for n in os.listdir(self.tmp) if "plrec" in n]:
             self.assertLess(time.monotonic(), end, os.listdir(self.tmp))
             time.sleep(0.01)
@@ -1036,7 +1038,7 @@ class Death(Processes):
         p.kill()
         p.wait()
         self.assertEqual(p.communicate()[0], b"done\n")
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while [n for n in os.listdir(self.tmp) if "plrec" in n]:
             self.assertLess(time.monotonic(), end, os.listdir(self.tmp))
             time.sleep(0.01)
@@ -1075,7 +1077,13 @@ class Death(Processes):
                                      stderr=subprocess.PIPE)
                     for i in range(6)]
         for c in commands:
-            self.assertEqual((c.communicate()[1], c.returncode), (b"", 0))
+            said = c.communicate()[1].decode()
+            # Who waits for the others for a second leaves it to them.
+            self.assertRegex(said, r"\A(proflite runs: (warning: what was "
+                             r"recorded last is not in yet: )?[^\n]* locked"
+                             r"[^\n]*\n)*\Z")
+            self.assertTrue(said or not c.returncode)
+        self.tool("runs", self.db)
         self.assertEqual(self.calls("leaf"), [1] * 8)
         self.assertEqual(self.value("select count(*) from processes"), 8)
         self.no_recording_left()

@@ -157,6 +157,11 @@ class Browser:
                     script, "\n".join(self.errors)))
             time.sleep(0.02)
 
+    def cpu_seconds(self):
+        """What the processes that run pages have used, all their threads."""
+        found = self.call("SystemInfo.getProcessInfo")["processInfo"]
+        return sum(p["cpuTime"] for p in found if p["type"] == "renderer")
+
     def frame(self):
         """Let it draw."""
         self.value("new Promise(r => requestAnimationFrame(() => "

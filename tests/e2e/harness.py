@@ -246,7 +246,8 @@ class Case(unittest.TestCase):
         path = Path(db or self.db)
         self.assertTrue(path.exists(), "no database %s; there is: %s" % (
             path, sorted(p.name for p in path.parent.iterdir())))
-        connection = sqlite3.connect("file:%s?mode=ro" % path, uri=True)
+        connection = sqlite3.connect("file:%s?mode=ro" % path, uri=True,
+                                     timeout=COMMAND_SECONDS)
         try:
             return connection.execute(sql, parameters).fetchall()
         finally:

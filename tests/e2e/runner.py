@@ -113,9 +113,11 @@ def run_here(test):
     signal.alarm(TEST_SECONDS)
     result = Result()
     begin = time.monotonic()
-    # A suite of one, so that setUpClass and setUpModule run as well.
-    unittest.TestSuite([test]).run(result)
-    end_children()
+    try:
+        # A suite of one, so that setUpClass and setUpModule run as well.
+        unittest.TestSuite([test]).run(result)
+    finally:
+        end_children()
     return result.outcome, result.text, time.monotonic() - begin
 
 

@@ -9,7 +9,7 @@ import subprocess
 import termios
 
 
-def run(argv, columns=80, lines=24, env=None, cwd=None, timeout=60):
+def run(argv, columns=80, lines=24, env=None, cwd=None, timeout=300):
     """What @argv prints on a terminal of that size, and its exit status."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ,

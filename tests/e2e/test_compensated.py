@@ -357,20 +357,22 @@ class Compensated(Case):
         """What a signal's handler raises in those milliseconds is raised, but
         for one now and then, as at the beginning of cProfile's profiles."""
         self.python(["-c", """if True:
-            import os, proflite, signal, time
+            import os, proflite, signal
             class Stop(Exception): pass
-            def stop(*args): raise Stop
+            def stop(*args):
+                came.append(1)
+                raise Stop
+            came = []
             signal.signal(signal.SIGALRM, stop)
             # Loads the engine: of what is raised while Python imports a
             # module it ignores some.
             proflite.is_on()
 
             def is_stopped(after):
-                end = time.monotonic() + 3
                 try:
                     signal.setitimer(signal.ITIMER_REAL, after)
                     proflite.start(%r)
-                    while time.monotonic() < end:
+                    while not came:
                         pass
                 except Stop:
                     return True

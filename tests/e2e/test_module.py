@@ -369,7 +369,7 @@ class Profile(Case):
             p.print_stats("tottime")
             """)
         done = self.python([app])
-        self.assertRegex(done.stdout, r"^ +3 function calls in \d\.\d{3} "
+        self.assertRegex(done.stdout, r"^ +3 function calls in \d+\.\d{3} "
                          r"seconds\n\n   Ordered by: internal time\n\n")
         self.assertRegex(done.stdout, r"\n +2 .* app\.py:4\(leaf\)\n")
         self.assertEqual(os.listdir(self.tmp), ["app.py"])

@@ -69,21 +69,20 @@ class Threads(Case):
 
     def test_step_clock_is_of_each_thread(self):
         app = self.script("""
-            import _thread
+            import threading
 
             def leaf():
                 pass
 
-            def work(n, done):
+            def work(n):
                 for i in range(n):
                     leaf()
-                done.release()
 
             for n in 5, 50:
-                done = _thread.allocate_lock()
-                done.acquire()
-                _thread.start_new_thread(work, (n, done))
-                done.acquire()
+                # It has returned when it is joined.
+                t = threading.Thread(target=work, args=(n,))
+                t.start()
+                t.join()
             """)
         self.record([app], options="clock=step,builtins=no")
         found = [trees.text(trees.children(trees.load(self)), n)

@@ -25,14 +25,28 @@ static void on_signal(int signo)
 	raise(signo);
 }
 
+static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
+
+#define N_SIGNALS (sizeof(signals) / sizeof(*signals))
+
+/* For as long as there is a file that on_signal() does not know. */
+static void hold_signals(sigset_t *old)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < N_SIGNALS; i++)
+		sigaddset(&set, signals[i]);
+	sigprocmask(SIG_BLOCK, &set, old);
+}
+
 static void watch_signals(void)
 {
-	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
 	const struct sigaction action = { .sa_handler = on_signal,
 					  .sa_flags = SA_RESETHAND };
 	struct sigaction old;
 
-	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+	for (size_t i = 0; i < N_SIGNALS; i++)
 		if (!sigaction(signals[i], NULL, &old) &&
 		    old.sa_handler == SIG_DFL)
 			sigaction(signals[i], &action, NULL);
@@ -65,6 +79,23 @@ static int is_replaceable(const char *path)
 	return stat(path, &st) || S_ISREG(st.st_mode);
 }
 
+static int make_temp(char *name)
+{
+	sigset_t old;
+	int fd, error;
+
+	hold_signals(&old);
+	fd = mkstemp(name);
+	error = errno;
+	if (fd >= 0) {
+		doomed = name;
+		watch_signals();
+	}
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	errno = error;
+	return fd;
+}
+
 static int open_temp(struct pl_outfile *o, struct pl_error *err)
 {
 	mode_t mask = umask(0);
@@ -76,7 +107,7 @@ static int open_temp(struct pl_outfile *o, struct pl_error *err)
 		pl_outfile_discard(o);
 		return pl_fail(err, PL_ERR_NOMEM, "out of memory");
 	}
-	fd = mkstemp(o->temp);
+	fd = make_temp(o->temp);
 	if (fd < 0) {
 		int error = errno;
 
@@ -84,8 +115,6 @@ static int open_temp(struct pl_outfile *o, struct pl_error *err)
 		errno = error;
 		return fail_open(o, err);
 	}
-	doomed = o->temp;
-	watch_signals();
 	/* mkstemp is for secrets; this is a file like any other. */
 	fchmod(fd, 0666 & ~mask);
 	o->f = fdopen(fd, "wb");

@@ -124,7 +124,7 @@ static void leave_store(void)
 	pthread_rwlock_unlock(&store_lock);
 }
 
-static int save_session(struct pl_session *s, const char *db,
+static int save_session(struct pl_session *s, const char *db, int busy_ms,
 			struct pl_error *err)
 {
 	void *store = open_store(err);
@@ -137,7 +137,7 @@ static int save_session(struct pl_session *s, const char *db,
 	if (!save)
 		return PL_ERR_SYS;
 	pl_recording_sync(&s->rec);
-	rc = save(s->rec.base, pl_session_bytes(s), db, SAVE_BUSY_MS, msg,
+	rc = save(s->rec.base, pl_session_bytes(s), db, busy_ms, msg,
 		  sizeof(msg));
 	if (rc)
 		pl_fail(err, rc, "%s", msg);
@@ -150,7 +150,7 @@ int pl_engine_save_session(struct pl_session *s, const char *db,
 	int rc;
 
 	enter_store();
-	rc = save_session(s, db, err);
+	rc = save_session(s, db, SAVE_BUSY_MS, err);
 	leave_store();
 	return rc;
 }
@@ -174,6 +174,20 @@ static int ingest_file(struct pl_session *s, struct pl_error *err)
 	return rc;
 }
 
+/* The file is gone.  A command was faster, and the database has it; or somebody
+ * removed it, and it goes into the database out of memory.  @rc, @err: what is
+ * said if it can't. */
+static int ingest_memory(struct pl_session *s, int rc, struct pl_error *err)
+{
+	struct pl_error why = { 0 };
+	int again = save_session(s, s->options.out, FINISH_BUSY_MS, &why);
+
+	if (again && again != PL_ERR_BUSY)
+		return rc;
+	*err = why;
+	return again;
+}
+
 static int ingest(struct pl_session *s, struct pl_error *err)
 {
 	int rc;
@@ -182,6 +196,8 @@ static int ingest(struct pl_session *s, struct pl_error *err)
 		return pl_engine_save_session(s, s->options.out, err);
 	enter_store();
 	rc = ingest_file(s, err);
+	if (rc == PL_ERR_NOENT && access(s->rec.path, F_OK))
+		rc = ingest_memory(s, rc, err);
 	leave_store();
 	return rc;
 }

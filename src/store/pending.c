@@ -172,6 +172,28 @@ static int ingest(struct scan *s, const char *name, int fd,
 	return 0;
 }
 
+/*
+ * Nobody writes into it any more.  But when it was opened it may still have been
+ * somebody's: then what it says by now counts, its end and what it has grown by.
+ */
+static int take_dead(struct scan *s, const char *name, int fd,
+		     struct pl_recfile *rf)
+{
+	struct pl_error e = { 0 };
+
+	if (rf->header.end == PL_END_RUNNING) {
+		pl_recfile_close(rf);
+		if (pl_recfile_open_fd(rf, fd, name, &e)) {
+			take_unreadable(s, name, fd, &e);
+			return 0;
+		}
+	}
+	if (!has_not_begun(rf))
+		return ingest(s, name, fd, rf);
+	delete_file(s->fd, name, fd);
+	return 0;
+}
+
 static int take(struct scan *s, const char *name)
 {
 	struct pl_error e = { 0 };
@@ -196,10 +218,8 @@ static int take(struct scan *s, const char *name)
 			;
 		else if (pl_live_is(fd, &rf.header))
 			tell(s, name, PL_FOUND_ALIVE, &rf, NULL);
-		else if (has_not_begun(&rf))
-			delete_file(s->fd, name, fd);
 		else
-			rc = ingest(s, name, fd, &rf);
+			rc = take_dead(s, name, fd, &rf);
 		pl_recfile_close(&rf);
 	}
 	close(fd);

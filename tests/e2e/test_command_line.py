@@ -200,6 +200,32 @@ class Output(Case):
         self.assertEqual(sorted(os.listdir(self.tmp)), there)
 
     @once
+    def test_a_signal_that_comes_as_soon_as_the_file_is_there(self):
+        self.record(["-c", "pass"])
+        there = sorted(os.listdir(self.tmp))
+        source = self.tmp / "mkstemp.c"
+        source.write_text("""
+            #define _GNU_SOURCE
+            #include <dlfcn.h>
+            #include <signal.h>
+            static int make(const char *name, char *path)
+            {
+                int (*real)(char *) = dlsym(RTLD_NEXT, name);
+                int fd = real(path);
+                raise(SIGTERM);
+                return fd;
+            }
+            int mkstemp(char *path) { return make("mkstemp", path); }
+            int mkstemp64(char *path) { return make("mkstemp64", path); }
+            """)
+        library = self.library(source, "mkstemp.so")
+        self.tool("export", "-o", "out.json", self.db,
+                  env={"LD_PRELOAD": library}, check=-signal.SIGTERM)
+        source.unlink()
+        library.unlink()
+        self.assertEqual(sorted(os.listdir(self.tmp)), there)
+
+    @once
     def test_an_exported_file_is_replaced_as_a_whole(self):
         self.record(["-c", "pass"])
         out = self.tmp / "out.prof"

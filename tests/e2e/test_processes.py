@@ -1125,8 +1125,129 @@ class Locked(Processes):
             print("ok")
             """)
         done = self.preload([app])
-        self.assertEqual(done.stdout, "ok\n")
-        self.assertLessEqual(len(done.stderr.splitlines()), 1, done.stderr)
+        self.assertEqual((done.stdout, done.stderr), ("ok\n", ""))
+        # It comes into the database out of memory.
+        self.assertEqual(self.calls("leaf"), [3001])
+        self.no_recording_left()
+
+    def test_recording_that_another_takes_in_at_the_same_time(self):
+        """A command comes when the process has said that it ends, and before
+        it has opened its recording to read it."""
+        helper = self.tmp / "open.c"
+        helper.write_text(r"""
+            #define _GNU_SOURCE
+            #include <dlfcn.h>
+            #include <fcntl.h>
+            #include <stdarg.h>
+            #include <stdlib.h>
+            #include <string.h>
+            static void meanwhile(const char *path, int flags)
+            {
+                static int done;
+
+                if (!strstr(path, ".plrec") || flags & O_CREAT || done++)
+                    return;
+                unsetenv("LD_PRELOAD");
+                if (system(getenv("MEANWHILE")))
+                    abort();
+            }
+            static int open_it(const char *name, const char *path, int flags,
+                               int mode)
+            {
+                int (*real)(const char *, int, ...) = dlsym(RTLD_NEXT, name);
+
+                meanwhile(path, flags);
+                return real(path, flags, mode);
+            }
+            #define OPEN(name) \
+                int name(const char *path, int flags, ...) \
+                { \
+                    va_list ap; \
+                    va_start(ap, flags); \
+                    int mode = va_arg(ap, int); \
+                    va_end(ap); \
+                    return open_it(#name, path, flags, mode); \
+                }
+            OPEN(open)
+            OPEN(open64)
+            """)
+        app = self.script("def leaf(): pass\nleaf()\n")
+        library = self.library(helper, "open.so")
+        for n, command in enumerate([
+                "%s runs %s >runs" % (TOOL, self.db),
+                "rm %s.*.plrec" % self.db]):
+            done = self.preload([app], env={
+                "LD_PRELOAD": "%s %s" % (library, LIBRARY),
+                "MEANWHILE": command})
+            self.assertEqual(done.stderr, "")
+            self.assertEqual(self.calls("leaf"), [1] * (n + 1))
+            self.no_recording_left()
+        self.assertIn(" exit", (self.tmp / "runs").read_text())
+        self.assertEqual(self.processes("end_reason"), [("exit",)] * 2)
+
+    def test_recording_that_ends_while_it_is_looked_at(self):
+        """A command has opened that of a living process, which goes on and
+        ends before the command asks whether it lives."""
+        helper = self.tmp / "lock.c"
+        helper.write_text(r"""
+            #define _GNU_SOURCE
+            #include <dlfcn.h>
+            #include <fcntl.h>
+            #include <stdarg.h>
+            #include <unistd.h>
+            static int lock(const char *name, int fd, int cmd, void *arg)
+            {
+                int (*real)(int, int, ...) = dlsym(RTLD_NEXT, name);
+                char c;
+
+                if (cmd == F_GETLK && write(3, "?", 1) == 1)
+                    read(0, &c, 1);
+                return real(fd, cmd, arg);
+            }
+            #define LOCK(name) \
+                int name(int fd, int cmd, ...) \
+                { \
+                    va_list ap; \
+                    va_start(ap, cmd); \
+                    void *arg = va_arg(ap, void *); \
+                    va_end(ap); \
+                    return lock(#name, fd, cmd, arg); \
+                }
+            LOCK(fcntl)
+            LOCK(fcntl64)
+            """)
+        app = self.script("""
+            def leaf():
+                pass
+            leaf()
+            print("ready", flush=True)
+            input()
+            for i in range(3000):
+                exec("def f%d(): leaf()\\nf%d()" % (i, i), globals())
+            """)
+        library = self.library(helper, "lock.so")
+        program = subprocess.Popen(
+            [self.py.path, app], cwd=self.tmp, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, env=self.environment({
+                "LD_PRELOAD": LIBRARY,
+                "PROFLITE_OPTIONS": "ingest=no,out=%s" % self.db}))
+        self.assertEqual(program.stdout.readline(), b"ready\n")
+        asks, theirs = os.pipe()
+        command = subprocess.Popen(
+            ["sh", "-c", 'exec "$@" 3>&%d' % theirs, "sh", TOOL, "runs",
+             self.db], cwd=self.tmp, stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            pass_fds=[theirs], env=self.environment({"LD_PRELOAD": library}))
+        os.close(theirs)
+        self.assertEqual(os.read(asks, 1), b"?")
+        program.communicate(b"\n")
+        self.assertEqual(command.communicate(b"!" * 9)[1], b"")
+        os.close(asks)
+        self.assertEqual((program.returncode, command.returncode), (0, 0))
+        self.assertEqual(self.processes("end_reason, damage"),
+                         [("exit", None)])
+        self.assertEqual(self.calls("leaf"), [3001])
+        self.no_recording_left()
 
     def test_folder_that_was_removed(self):
         folder = self.tmp / "folder"

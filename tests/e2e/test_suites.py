@@ -16,9 +16,14 @@ class Suites(Case):
         with tarfile.open(consumers.need(self, "flask's source")) as archive:
             archive.extractall(self.tmp)
         folder, = self.tmp.glob("flask-*")
-        argv = [python, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider"]
-        plain = self.command(argv, cwd=folder)
-        done = self.command([TOOL, "record", "-o", self.db, "--", *argv],
+        # After ten seconds xdist kills a worker that has not ended.
+        self.script("from xdist.workermanage import NodeManager\n"
+                    "NodeManager.EXIT_TIMEOUT = 600\n", "patience.py")
+        argv = [python, "-m", "pytest", "-q", "-n", "2", "-p",
+                "no:cacheprovider", "-p", "patience"]
+        env = {"PYTHONPATH": self.tmp}
+        plain = self.command(argv, env, cwd=folder)
+        done = self.command([TOOL, "record", "-o", self.db, "--", *argv], env,
                             cwd=folder)
         self.assertEqual(done.stderr, plain.stderr)
         summaries = [re.search(r"^(\d+) passed, \d+ skipped", c.stdout, re.M)
@@ -44,7 +49,8 @@ class Suites(Case):
         # And by the plugin: every test has a scope.
         done = self.command([*argv, "-p", "proflite.pytest_plugin",
                              "--proflite=%s" % (self.tmp / "tests.db")],
-                            {"PYTHONPATH": PACKAGE}, cwd=folder)
+                            {"PYTHONPATH": "%s:%s" % (PACKAGE, self.tmp)},
+                            cwd=folder)
         self.assertEqual(done.stderr, plain.stderr)
         self.assertIn(summaries[0].group(), done.stdout)
         self.db = self.tmp / "tests.db"

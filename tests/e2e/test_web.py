@@ -12,7 +12,7 @@ import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
 import consumers
-from harness import PACKAGE, SOURCE, STAGE, Case, once, since
+from harness import COMMAND_SECONDS, PACKAGE, SOURCE, STAGE, Case, once, since
 
 # A request for /users/N works N times, so that its number tells its counts.
 WORK = """
@@ -70,9 +70,9 @@ class Wsgi(Web):
         n = int(environ["PATH_INFO"].rpartition("/")[2])
         if environ["PATH_INFO"].startswith("/meet/"):
             for i in range(n):
-                barrier.wait(60)
+                barrier.wait(300)
                 work()
-                barrier.wait(60)
+                barrier.wait(300)
         if environ["PATH_INFO"].startswith("/fail/"):
             work_on(n)
             raise KeyError(n)
@@ -569,7 +569,7 @@ MEETING = """
 
     def meet():
         open("met-%d" % os.getpid(), "x").close()
-        until = time.monotonic() + 60
+        until = time.monotonic() + 300
         while sum(name.startswith("met-") for name in os.listdir(".")) < 2:
             if time.monotonic() > until:
                 raise TimeoutError("the other worker has not come")
@@ -597,10 +597,11 @@ class Servers(Web):
             stdin=subprocess.DEVNULL, stdout=self.said, stderr=self.said,
             start_new_session=True)
         self.addCleanup(self.kill, server)
-        until = time.monotonic() + 60
+        until = time.monotonic() + COMMAND_SECONDS
         while time.monotonic() < until and server.poll() is None:
-            found = re.search(r"http://127\.0\.0\.1:\d+", self.output())
-            if found and self.output().count(ready) == 2:
+            said = self.output()
+            found = re.search(r"http://127\.0\.0\.1:\d+", said)
+            if found and said.count(ready) == 2:
                 return server, found.group()
             time.sleep(0.02)
         return self.fail("no address: " + self.output())
@@ -618,19 +619,18 @@ class Servers(Web):
 
     def stop(self, server):
         server.send_signal(signal.SIGTERM)
-        server.wait(60)
+        server.wait(COMMAND_SECONDS)
         self.assertNotIn("proflite:", self.output())
         self.assertNotIn("Traceback", self.output())
 
     def ask(self, path):
-        with urllib.request.urlopen(self.address + path, timeout=60) as answer:
+        with urllib.request.urlopen(self.address + path, timeout=COMMAND_SECONDS) as answer:
             return int(answer.read())
 
     def both_workers_meet(self, pool):
         """One waits, and so the other one has the second request."""
         first = pool.submit(self.ask, "/meet")
-        until = time.monotonic() + 60
-        while not list(self.tmp.glob("met-*")) and time.monotonic() < until:
+        while not list(self.tmp.glob("met-*")) and not first.done():
             time.sleep(0.01)
         return [first.result(), self.ask("/meet")] if first.done() else \
             [self.ask("/meet"), first.result()]
@@ -666,7 +666,10 @@ class Servers(Web):
             self.assertEqual(self.calls("meet"), [("GET /meet", 1)] * 2)
 
     def gunicorn(self, *options):
-        return ["gunicorn", "-b", "127.0.0.1:0", "-w", "2", *options, "app:app"]
+        # It ends workers that do not come to their next turn in time.
+        patience = ["--timeout", "600", "--graceful-timeout", "600"]
+        return ["gunicorn", "-b", "127.0.0.1:0", "-w", "2", *patience, *options,
+                "app:app"]
 
     @since(3, 11)
     def test_flask_gunicorn(self):
@@ -688,7 +691,9 @@ class Servers(Web):
             "/users/": "GET /users/<int:n>", "/stream/": "GET /stream/<int:n>"})
 
     def uvicorn(self):
-        return ["uvicorn", "--port", "0", "--workers", "2", "app:app"]
+        # It ends workers that do not answer in time.
+        return ["uvicorn", "--port", "0", "--workers", "2",
+                "--timeout-worker-healthcheck", "600", "app:app"]
 
     @since(3, 11)
     def test_fastapi_uvicorn(self):

@@ -7,11 +7,21 @@
 set -u
 top=$(cd "$(dirname "$0")/.." && pwd -P)
 build=$top/build
+. "$top/scripts/net.sh"
 
 die()
 {
 	echo "${0##*/}: $*" >&2
 	exit 1
+}
+
+# A job in the background of a script is deaf to ^C.  The next call finds nobody
+# at work in the build folder.
+end_step()
+{
+	{ kill "$step_pid"; wait "$step_pid"; } 2>/dev/null
+	echo
+	exit 130
 }
 
 # step TEXT NAME COMMAND...
@@ -26,12 +36,13 @@ step()
 	step_ticks=0
 	mkdir -p "$build"
 	printf '%s ' "$step_text"
+	# Before there is anybody to be told.
+	step_told=
+	trap step_told=yes INT TERM HUP
 	"$@" >"$step_log" 2>&1 </dev/null &
 	step_pid=$!
-	# A job in the background of a script is deaf to ^C.  The next call finds
-	# nobody at work in the build folder.
-	trap '{ kill "$step_pid"; wait "$step_pid"; } 2>/dev/null; echo; exit 130' \
-		INT TERM HUP
+	trap end_step INT TERM HUP
+	[ -z "$step_told" ] || end_step
 	while kill -0 "$step_pid" 2>/dev/null; do
 		sleep 0.2
 		step_ticks=$((step_ticks + 1))
@@ -86,19 +97,6 @@ missing_packages()
 	have groff || echo groff-base
 	have python3 || echo python3
 	has_headers python3 || has_headers /usr/bin/python3 || echo python3-dev
-}
-
-apt_get()
-{
-	$as_root env DEBIAN_FRONTEND=noninteractive apt-get \
-		-o DPkg::Lock::Timeout=300 "$@"
-}
-
-apt_install()
-{
-	# Lists that cannot be fetched may still be there.
-	apt_get update || echo "going on with the lists there are"
-	apt_get install -y --no-install-recommends "$@"
 }
 
 install_packages()

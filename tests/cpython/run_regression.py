@@ -19,6 +19,7 @@ sound and have every process in it.
 """
 
 import argparse
+import contextlib
 import os
 import re
 import signal
@@ -81,6 +82,11 @@ def no_signal_ignored():
         signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 
+def end_group(pid):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+
+
 UNDER = []                      # --under
 SECONDS = [300]                 # --seconds
 
@@ -105,8 +111,10 @@ def run_module(python, module, stage, only=()):
         try:
             text, _ = process.communicate(timeout=SECONDS[0])
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            end_group(process.pid)
             text, _ = process.communicate()
+        # Before its folder goes: some tests leave processes behind.
+        end_group(process.pid)
         text = text.decode(errors="replace")
         seconds = time.monotonic() - begin
         tests = tests_of(report) if report.exists() else {}

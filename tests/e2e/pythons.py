@@ -51,7 +51,7 @@ def ask(path):
     env = {k: v for k, v in os.environ.items()
            if not k.startswith(("PYTHON", "PROFLITE")) and k != "LD_PRELOAD"}
     try:
-        answer = subprocess.run([path, "-I", "-c", ASK], env=env, timeout=60,
+        answer = subprocess.run([path, "-I", "-c", ASK], env=env, timeout=300,
                                 stdin=subprocess.DEVNULL, capture_output=True)
         kind, version, executable, free = json.loads(answer.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""scripts/try and scripts/check, in a tree that is as good as built."""
+"""scripts/try and scripts/check, in a tree that is as good as built, and what
+they share."""
 
 import shutil
 import signal
@@ -16,6 +17,14 @@ trap 'echo >ended; exit 1' TERM
 echo >begun
 while :; do sleep 0.1; done
 """
+
+# Fails $1 times, with status 7; what would sleep says so.
+ASK = """top=%s; . "$top/scripts/net.sh"
+sleep() { echo "$1"; }
+left=$1
+ask() { echo "ask $*"; [ "$left" -eq 0 ] || { left=$((left - 1)); return 7; }; }
+again ask "a  b"
+""" % SOURCE
 
 
 class Scripts(unittest.TestCase):
@@ -66,7 +75,8 @@ class Scripts(unittest.TestCase):
         self.assertIn("nothing was recorded", out)
         self.assertNotIn("The profile is", out)
 
-    def test_what_is_interrupted_has_ended(self):
+    def interrupt(self):
+        """Interrupt check as soon as configure has begun."""
         configure = self.top / "configure"
         configure.write_text(CONFIGURE)
         configure.chmod(0o755)
@@ -74,10 +84,24 @@ class Scripts(unittest.TestCase):
         while not (self.build / "begun").exists():
             self.assertIsNone(process.poll(), "check ended by itself")
         process.send_signal(signal.SIGTERM)     # ^C may be ignored here
+        (self.tmp / "told").touch()
         self.assertEqual(process.wait(), 130)
         # Its last act, which came before the script's end.
         self.assertTrue((self.build / "ended").exists())
         process.stdout.close()
+
+    def test_what_is_interrupted_has_ended(self):
+        self.interrupt()
+
+    def test_what_is_interrupted_as_it_begins_has_ended(self):
+        # The script is slow to see what it has started.
+        library = self.top / "scripts/lib.sh"
+        text = library.read_text()
+        self.assertEqual(text.count("\tstep_pid=$!\n"), 1)
+        library.write_text(text.replace(
+            "\tstep_pid=$!\n", "\twhile [ ! -e told ]; do :; done\n"
+            "\tstep_pid=$!\n"))
+        self.interrupt()
 
     def test_configured_by_half_is_configured_again(self):
         (self.top / "configure").write_text("#!/bin/sh\ntouch libtool\n")
@@ -92,3 +116,17 @@ class Scripts(unittest.TestCase):
         status, out = self.run_script("check")
         self.assertEqual(status, 1)
         self.assertRegex(out, r"^check: .*/a tree: .* no space\n\Z")
+
+
+class Net(unittest.TestCase):
+    def ask(self, failures):
+        done = subprocess.run(["sh", "-c", ASK, "sh", str(failures)],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              text=True)
+        return done.returncode, done.stdout.splitlines()
+
+    def test_what_fails_for_a_moment_is_asked_again(self):
+        once = "ask a  b"
+        self.assertEqual(self.ask(0), (0, [once]))
+        self.assertEqual(self.ask(2), (0, [once, "5", once, "20", once]))
+        self.assertEqual(self.ask(3), (7, [once, "5", once, "20", once]))

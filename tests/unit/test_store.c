@@ -944,7 +944,7 @@ START_TEST(a_crowd_that_ends_at_once_all_lands)
 		close(gate[1]);
 		if (read(gate[0], &byte, 1) != 0)
 			_exit(3);
-		if (pl_store_open(&store, db, PL_STORE_WRITE, 60000, &err) ||
+		if (pl_store_open(&store, db, PL_STORE_WRITE, 300000, &err) ||
 		    pl_store_ingest(store, script_read(&s), PL_END_EXIT, 0,
 				    &result, &err)) {
 			fprintf(stderr, "%s\n", err.text);
@@ -1171,7 +1171,7 @@ START_TEST(two_commands_at_once_ingest_each_once)
 		record(db, false, path);
 	for (int i = 0; i < COMMANDS; i++)
 		if (!fork())
-			_exit(pl_store_ingest_pending(db, 30000, NULL, NULL,
+			_exit(pl_store_ingest_pending(db, 300000, NULL, NULL,
 						      &err) < 0);
 	for (int i = 0; i < COMMANDS; i++) {
 		wait(&status);

@@ -1194,13 +1194,15 @@ class Locked(Processes):
             #include <dlfcn.h>
             #include <fcntl.h>
             #include <stdarg.h>
+            #include <stdlib.h>
             #include <unistd.h>
             static int lock(const char *name, int fd, int cmd, void *arg)
             {
                 int (*real)(int, int, ...) = dlsym(RTLD_NEXT, name);
                 char c;
 
-                if (cmd == F_GETLK && write(3, "?", 1) == 1)
+                if (cmd == F_GETLK &&
+                    write(atoi(getenv("ASKS")), "?", 1) == 1)
                     read(0, &c, 1);
                 return real(fd, cmd, arg);
             }
@@ -1234,10 +1236,10 @@ class Locked(Processes):
         self.assertEqual(program.stdout.readline(), b"ready\n")
         asks, theirs = os.pipe()
         command = subprocess.Popen(
-            ["sh", "-c", 'exec "$@" 3>&%d' % theirs, "sh", TOOL, "runs",
-             self.db], cwd=self.tmp, stdin=subprocess.PIPE,
+            [TOOL, "runs", self.db], cwd=self.tmp, stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            pass_fds=[theirs], env=self.environment({"LD_PRELOAD": library}))
+            pass_fds=[theirs], env=self.environment({
+                "LD_PRELOAD": library, "ASKS": str(theirs)}))
         os.close(theirs)
         self.assertEqual(os.read(asks, 1), b"?")
         program.communicate(b"\n")

@@ -405,7 +405,6 @@ class Export(Case):
         folder = consumers.need(self, "speedscope")
         chromium = consumers.need(self, "chromium")
         self.make()
-        (self.tmp / "browser").mkdir()
         for format, name, importer in (
                 ("speedscope", "x.speedscope.json", "speedscope json file"),
                 ("pprof", "x.pb.gz", "protobuf encoded pprof file"),
@@ -416,7 +415,10 @@ class Export(Case):
             script = self.tmp / "load.js"
             script.write_text("speedscope.loadFileFromBase64(%r, %r)"
                               % (name, data))
-            with Browser(chromium, self.tmp / "browser") as page:
+            # Of its own: the one before may have been killed in the middle.
+            folder_of_browser = self.tmp / ("browser." + format)
+            folder_of_browser.mkdir()
+            with Browser(chromium, folder_of_browser) as page:
                 page.open(folder / "dist/release/index.html",
                           "#localProfilePath=%s" % script)
                 # The profile's name is in the title when it is shown.

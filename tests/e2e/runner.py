@@ -178,13 +178,14 @@ class Run:
 
     def all(self, tests, jobs):
         waiting, running = list(reversed(tests)), {}
+        total = sum(self.counts.values()) + len(tests)
         try:
             while waiting or running:
                 while waiting and len(running) < jobs:
                     test = waiting.pop()
                     pid, answer = start(test)
                     running[pid] = test.id(), answer
-                self.wait(running, len(tests))
+                self.wait(running, total)
         except KeyboardInterrupt:
             for pid in running:
                 os.kill(pid, signal.SIGALRM)    # lets it clean up

@@ -290,9 +290,10 @@ class Compensated(Case):
             if not pid:
                 save("child")
                 os._exit(0)
-            assert os.waitpid(pid, 0)[1] == 0
+            status = os.waitpid(pid, 0)[1]
             has_forked.set()
             thread.join()
+            assert status == 0, status
             """ % str(self.db)])
         self.assertTrue(self.is_measured())
         self.assertEqual(len(self.costs()), 2)
@@ -301,13 +302,9 @@ class Compensated(Case):
     def test_a_child_forked_in_the_middle_of_it(self):
         """There nobody is left to take our tool away but the next one who
         measures."""
-        if self.py.free_threaded:
-            self.skipTest("a child forked while another thread stops all "
-                          "others hangs in Python %s" % self.py.name)
         self.python(["-W", "ignore", "-c", """if True:
-            import os, proflite, sys, threading
+            import os, proflite, signal, sys, threading
             proflite.is_on()
-            sys.setswitchinterval(1e-6)
 
             def tools():
                 return [sys.monitoring.get_tool(i) for i in range(6)]
@@ -315,28 +312,40 @@ class Compensated(Case):
             def save(label):
                 with proflite.Profile() as p:
                     pass
-                saves.set()
                 p.save(%r, label)
 
-            def child():
-                before = tools()
-                save("child")
-                os._exit(1 if tools() != [None] * 6 else
-                         0 if "proflite" in before else 2)
+            def on_signal(number, frame):
+                if (frame.f_code.co_filename == "<proflite>" and
+                        "proflite" in tools()):
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+                    measures.set()
+                    has_forked.wait()
 
-            def process():
-                thread = threading.Thread(target=save, args=("parent",))
-                thread.start()
-                saves.wait()
-                while thread.is_alive() and "proflite" not in tools():
-                    pass
+            def fork():
+                measures.wait()
                 pid = os.fork()
                 if not pid:
-                    child()
-                os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+                    before = tools()
+                    save("child")
+                    os._exit(1 if tools() != [None] * 6 else
+                             0 if "proflite" in before else 2)
+                status.append(os.waitpid(pid, 0)[1])
+                has_forked.set()
 
+            def process():
+                thread = threading.Thread(target=fork)
+                thread.start()
+                signal.setitimer(signal.ITIMER_REAL, 1e-4, 1e-4)
+                save("parent")
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                measures.set()
+                thread.join()
+                os._exit(os.waitstatus_to_exitcode(status[0]))
+
+            signal.signal(signal.SIGALRM, on_signal)
             for i in range(100):
-                saves = threading.Event()
+                status = []
+                measures, has_forked = threading.Event(), threading.Event()
                 pid = os.fork()
                 if not pid:
                     process()

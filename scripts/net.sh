@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: MIT
-# net.sh: what asks a registry; sourced, with the source folder in $top.  A registry that fails or stalls for a
-# moment is asked again: apt, pip and npm do so by themselves, but give up on
-# some answers at once (a connection refused, "503", half a file), and npm and
-# wget wait for minutes on end for what does not come.
+# net.sh: what asks a registry; sourced, with the source folder in $top.
+# A registry that fails or stalls for a moment is asked again: apt, pip and npm
+# do so by themselves, but give up on some answers at once (a connection refused,
+# "503", half a file), and npm and wget wait for minutes on end for what does not
+# come.
 
-# Read by pip, by npm, by wget.
-export PIP_RETRIES=8 PIP_DEFAULT_TIMEOUT=30 PIP_DISABLE_PIP_VERSION_CHECK=1
-export npm_config_fetch_retries=5 npm_config_fetch_timeout=60000
+# Read by pip, by npm, by wget.  What somebody has set knows the network better.
+export PIP_RETRIES="${PIP_RETRIES:-8}"
+export PIP_DEFAULT_TIMEOUT="${PIP_DEFAULT_TIMEOUT:-30}"
+export PIP_DISABLE_PIP_VERSION_CHECK=1
+export npm_config_fetch_retries="${npm_config_fetch_retries:-5}"
+export npm_config_fetch_timeout="${npm_config_fetch_timeout:-60000}"
 [ -n "${WGETRC-}" ] || [ -e "${HOME-}/.wgetrc" ] ||
 	export WGETRC="$top/scripts/wgetrc"
 

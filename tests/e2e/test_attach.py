@@ -48,9 +48,9 @@ PROGRAM = """
     stop.set()
     """
 
-# Its main thread comes to no safe point until there is a line: it is in C when
-# the shell says whose child it is.
-WAITS = "import os; os.system('echo $PPID; read line')"
+# Its main thread comes to no safe point until there is a line: to print and to
+# wait is one call of C.
+WAITS = "import os; input('%d\\n' % os.getpid())"
 
 SECONDS = "300"                 # for an answer that comes
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
+from traitlets.config import Config
 
 CELLS = ["""\
 %load_ext proflite
@@ -26,7 +27,11 @@ for n in 8, 9:
 def main(notebook, page):
     book = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(text) for text in CELLS])
-    NotebookClient(book, timeout=120, kernel_name="python3").execute()
+    # By sockets in the folder: a port that was free when the client looked may
+    # be another's when the kernel binds it.
+    NotebookClient(book, timeout=600, startup_timeout=600,
+                   kernel_name="python3", config=Config(
+                       {"KernelManager": {"transport": "ipc"}})).execute()
     nbformat.write(book, notebook)
     text, _ = HTMLExporter().from_notebook_node(book)
     Path(page).write_text(text, encoding="utf-8")

@@ -214,6 +214,18 @@ static int make_folder(struct pl_target *t, struct pl_error *err)
 	return errno == EACCES || errno == EPERM ? no_permission(t, err) : rc;
 }
 
+static double now(void)
+{
+	return (double)pl_clock_ns(CLOCK_MONOTONIC) * 1e-9;
+}
+
+static void pause_a_little(void)
+{
+	const struct timespec pause = { 0, LOOK_NS };
+
+	nanosleep(&pause, NULL);
+}
+
 /* --------------------------------------------------------- by a signal -- */
 
 static bool is_in_mask(const char *digits, int sig)
@@ -249,10 +261,23 @@ static int check_signal(const struct pl_target *t, struct pl_error *err)
 	return 0;
 }
 
-static int send_signal(struct pl_target *t, struct pl_error *err)
+/* Whoever starts a thread or a process blocks all of them for a moment. */
+static int await_signal(const struct pl_target *t, double seconds,
+			struct pl_error *err)
+{
+	double end = now() + seconds;
+	int rc;
+
+	while ((rc = check_signal(t, err)) == PL_ERR_BUSY && now() < end)
+		pause_a_little();
+	return rc;
+}
+
+static int send_signal(struct pl_target *t, double seconds,
+		       struct pl_error *err)
 {
 	union sigval value = {.sival_int = (int)t->number};
-	int rc = check_signal(t, err);
+	int rc = await_signal(t, seconds, err);
 
 	if (rc || !sigqueue(t->pid, t->signal, value))
 		return rc;
@@ -431,11 +456,6 @@ static void leave_script(struct pl_target *t)
 
 /* -------------------------------------------------------- the request -- */
 
-static double now(void)
-{
-	return (double)pl_clock_ns(CLOCK_MONOTONIC) * 1e-9;
-}
-
 static bool read_answer(const struct pl_target *t, char *text, size_t size)
 {
 	char path[192];
@@ -464,7 +484,6 @@ static bool withdraw(const struct pl_target *t)
 static int await_answer(struct pl_target *t, double seconds,
 			struct pl_error *err)
 {
-	const struct timespec pause = {0, LOOK_NS};
 	double end = now() + seconds;
 	char text[400];
 
@@ -476,7 +495,7 @@ static int await_answer(struct pl_target *t, double seconds,
 				       (int)t->pid);
 		if (now() < end ||
 		    (now() < end + OBEY_SECONDS && !withdraw(t))) {
-			nanosleep(&pause, NULL);
+			pause_a_little();
 			continue;
 		}
 		return pl_fail(err, PL_ERR_BUSY,
@@ -499,8 +518,8 @@ int pl_target_request(struct pl_target *t, const char *text, double seconds,
 	if (!rc)
 		rc = write_file(t, PL_ATTACH_REQUEST, text, err);
 	if (!rc)
-		rc = t->signal ? send_signal(t, err)
-			       : send_script(t, text, err);
+		rc = t->signal ? send_signal(t, seconds, err) :
+				 send_script(t, text, err);
 	if (!rc) {
 		rc = await_answer(t, seconds, err);
 		if (rc == PL_ERR_BUSY && !t->signal)

@@ -88,14 +88,20 @@ class Base(Case):
             time.sleep(.001)
         return (self.tmp / "look").read_text()
 
-    def attached(self, *args):
-        """`proflite attach`, when it records."""
+    def attach(self, *args, env=None, **popen):
         tool = subprocess.Popen(
             [TOOL, "attach", "-o", self.db, "-t", SECONDS, *args,
              str(self.process.pid)],
-            env=self.environment(), cwd=self.tmp, stderr=subprocess.PIPE,
-            text=True)
+            env=self.environment(env), cwd=self.tmp, stderr=subprocess.PIPE,
+            text=True, **popen)
         self.addCleanup(tool.stderr.close)
+        return tool
+
+    def attached(self, *args):
+        """`proflite attach`, when it records."""
+        return self.records(self.attach(*args))
+
+    def records(self, tool):
         self.assertEqual(tool.stderr.readline(), "proflite attach: recording "
                          "process %d until Ctrl-C\n" % self.process.pid)
         return tool
@@ -227,6 +233,44 @@ class Dormant(Base):
         self.assertEqual(second.stderr, "proflite attach: process %d says: it "
                          "is being recorded already\n" % pid)
         self.detach(tool)
+        self.finish()
+
+    @once
+    def test_signals_that_are_blocked_for_a_moment(self):
+        """As while a thread is being made: it looks again."""
+        helper = self.script("""
+            #include <stdlib.h>
+            #include <unistd.h>
+            int nanosleep(const void *time, void *left)
+            {
+                static int said;
+
+                if (!said++ && write(atoi(getenv("ASKS")), "?", 1) != 1)
+                    abort();
+                return usleep(1000);
+            }
+            """, "nanosleep.c")
+        library = self.library(helper, "nanosleep.so")
+        app = self.script("""
+            import os, signal
+            signals = signal.valid_signals()
+            signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+            print(os.getpid(), flush=True)
+            input()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+            while not os.path.exists("end"):
+                pass
+            """)
+        self.program(DORMANT, [app])
+        asks, theirs = os.pipe()
+        self.addCleanup(os.close, asks)
+        tool = self.attach(env={"LD_PRELOAD": library, "ASKS": str(theirs)},
+                           pass_fds=[theirs])
+        os.close(theirs)
+        self.assertEqual(os.read(asks, 1), b"?")
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        self.detach(self.records(tool))
         self.finish()
 
     def mark(self, pid):

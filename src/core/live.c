@@ -30,10 +30,20 @@ static size_t read_text(const char *path, char *buf, size_t size)
 	return (size_t)n;
 }
 
+/* Of /proc/PID/stat: @from points to field 3.  NULL: there are not so many. */
+static const char *stat_field(const char *from, int number)
+{
+	for (int field = 3; from && field < number; field++) {
+		from = strchr(from, ' ');
+		from += !!from;
+	}
+	return from;
+}
+
 uint64_t pl_live_proc_start(uint32_t pid)
 {
 	char path[32], text[2048];
-	const char *p;
+	const char *p, *threads, *start;
 
 	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
 	if (!read_text(path, text, sizeof(text)))
@@ -43,15 +53,13 @@ uint64_t pl_live_proc_start(uint32_t pid)
 	if (!p || p[1] != ' ')
 		return 0;
 	p += 2;
-	if (*p == 'Z' || *p == 'X')
+	threads = stat_field(p, 20);
+	start = stat_field(p, 22);
+	/* The state is that of the main thread.  Others may go on without it,
+	 * and one that is killed keeps its files until the last has ended. */
+	if (!start || *p == 'X' || (*p == 'Z' && atoi(threads) < 2))
 		return 0;
-	for (int field = 3; field < 22; field++) {
-		p = strchr(p, ' ');
-		if (!p)
-			return 0;
-		p++;
-	}
-	return strtoull(p, NULL, 10);
+	return strtoull(start, NULL, 10);
 }
 
 static int hex_digit(char c)

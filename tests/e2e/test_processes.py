@@ -960,6 +960,46 @@ class Death(Processes):
         self.assertNotIn("imported", table.stdout)
         self.assertEqual(table.stdout.count(" exit"), 2)
 
+    def test_main_thread_that_has_ended(self):
+        """The process lives on with the others, and is not taken for dead
+        when it shows no lock, either."""
+        app = self.script("""
+            import ctypes, os, threading
+
+            def leaf():
+                pass
+
+            def other():
+                while state() != "Z":
+                    pass
+                print("ready", flush=True)
+                input()
+                leaf()
+                os._exit(0)
+
+            def state():
+                with open("/proc/%d/stat" % os.getpid()) as f:
+                    return f.read().rpartition(")")[2].split()[0]
+
+            os.closerange(3, 4096)
+            threading.Thread(target=other).start()
+            ctypes.CDLL(None).pthread_exit(None)
+            """)
+        self.record(["-c", "pass"])
+        p = subprocess.Popen(
+            [self.py.path, app], cwd=self.tmp, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, env=self.environment({
+                "LD_PRELOAD": LIBRARY,
+                "PROFLITE_OPTIONS": "out=%s" % self.db}))
+        self.assertEqual(p.stdout.readline(), b"ready\n")
+        self.assertIn("recording (pid %d)" % p.pid,
+                      self.tool("runs", self.db).stdout)
+        p.communicate(b"\n")
+        self.assertEqual(p.returncode, 0)
+        self.assertEqual(self.calls("leaf"), [1])
+        self.assertEqual(self.processes("end_reason"), [("exit",), ("_exit",)])
+        self.no_recording_left()
+
     def test_killed_while_it_works(self):
         """From outside, at any moment: what was counted until then is there,
         and the tree is sound."""

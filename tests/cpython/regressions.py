@@ -12,8 +12,9 @@ SPECIALIZED = ("wants specialised instructions: code whose calls are watched has
 SET_TRACE = ("pdb.set_trace() stops at the next line instead of its own from "
              "3.13 on whenever any tool of sys.monitoring has PY_START or "
              "PY_RETURN, be it cProfile or one of five lines")
-DESCRIPTOR = ("lists the descriptors of a child: the recording's is 700; its "
-              "lock says that the process lives")
+DESCRIPTOR = ("lists the descriptors of a child (later releases: those below "
+              "256): the recording's is 700; its lock says that the process "
+              "lives")
 
 # Test (the end of its name): (first version, last version or None, reason)
 EXCEPTIONS = {
@@ -49,8 +50,11 @@ EXCEPTIONS = {
     "test_support.TestSupport.test_recursion":
         ((3, 11), (3, 11), "counts on a depth of the C stack: a call under a "
          "profile hook goes through one frame of C more"),
-    "test_subprocess.POSIXProcessTestCase.test_pass_fds_redirected":
-        ((3, 9), (3, 11), DESCRIPTOR),
+    "test_subprocess.POSIXProcessTestCase.test_pass_fds_redirected*":
+        ((3, 9), (3, 13), DESCRIPTOR),
+    "test_tracemalloc.TestTracemallocEnabled.test_get_traced_memory":
+        ((3, 12), (3, 13), "wants nothing to be allocated between two calls: "
+         "an event of sys.monitoring allocates the place of a call past 256"),
     "test_capi.test_mem.PyMem*Tests.test_set_nomemory":
         ((3, 12), None, "has every allocation fail in turn: an event of "
          "sys.monitoring allocates its arguments"),

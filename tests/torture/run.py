@@ -42,7 +42,7 @@ import pythons
 import runner
 
 SLOTS = 8
-SECONDS = 60                   # for anything that is waited for
+SECONDS = 300                  # for anything that is waited for
 
 # Those that end a process by default, or by KeyboardInterrupt.
 SIGNALS = ("SIGKILL", "SIGTERM", "SIGINT", "SIGSEGV", "SIGABRT", "SIGHUP",

@@ -80,14 +80,15 @@ PR_SET_CHILD_SUBREAPER = 36     # see prctl(2)
 
 def children():
     """Process ids of our children, those that their parents left to us too."""
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    # Not by glob(): it asks whether each is there, and fails if it ends then.
+    for name in filter(str.isdigit, os.listdir("/proc")):
         try:
-            # After the name, which may hold anything: state, parent.
-            if int(stat.read_bytes().rpartition(b")")[2].split()[1]) == \
-                    os.getpid():
-                yield int(stat.parent.name)
+            stat = Path("/proc", name, "stat").read_bytes()
         except OSError:
-            pass                # it has just ended
+            continue            # it has just ended
+        # After the name, which may hold anything: state, parent.
+        if int(stat.rpartition(b")")[2].split()[1]) == os.getpid():
+            yield int(name)
 
 
 def end_children():

@@ -27,6 +27,7 @@
 
 #define GROW_LEAST (256u << 10)
 #define GROW_MOST (8u << 20)
+#define MOST_UNASKED (64 * 1024 - 1)
 
 /* Descriptors below this belong to the host: a program may count on getting
  * the lowest free number from open(). */
@@ -172,6 +173,29 @@ static int grow(struct pl_recording *rec, size_t bytes, struct pl_error *err)
 	return rc;
 }
 
+/*
+ * Where there is no room every call of a new path wants some, and a file system
+ * takes a hundred times as long to say no as the call does.  So it is asked
+ * again after 1, 3, 7, ... such calls; when it has room again, the recording
+ * goes on.
+ */
+static bool has_grown(struct pl_recording *rec, size_t bytes)
+{
+	if (rec->unasked) {
+		rec->unasked--;
+		return false;
+	}
+	/* What is said in the end is why it failed at first. */
+	if (grow(rec, bytes, *rec->lost.text ? NULL : &rec->lost)) {
+		rec->unasked = rec->then_unasked;
+		if (rec->then_unasked < MOST_UNASKED)
+			rec->then_unasked = rec->then_unasked * 2 + 1;
+		return false;
+	}
+	rec->then_unasked = 0;
+	return true;
+}
+
 /* -------------------------------------------------------------- create -- */
 
 static int open_file(struct pl_recording *rec, const char *path,
@@ -307,8 +331,7 @@ static struct pl_chunk *chunk_locked(struct pl_recording *rec,
 	struct pl_chunk *chunk;
 
 	if (end * PL_PAGE > rec->mapped &&
-	    grow(rec, end * PL_PAGE - rec->mapped,
-		 *rec->lost.text ? NULL : &rec->lost)) {
+	    !has_grown(rec, end * PL_PAGE - rec->mapped)) {
 		pl_recording_lose(rec);
 		return NULL;
 	}

@@ -71,6 +71,9 @@ struct pl_recording {
 	uint32_t n_free_stacks;
 
 	struct pl_error lost;		/* why it could not grow, at first */
+	/* So many of the next that want it to grow are refused unasked, and
+	 * after the next refusal. */
+	uint32_t unasked, then_unasked;
 };
 
 /*

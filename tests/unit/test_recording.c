@@ -186,6 +186,34 @@ START_TEST(the_limit_of_file_size_is_an_error_and_no_signal)
 }
 END_TEST
 
+/* To be refused takes time, and what runs is somebody's program. */
+START_TEST(where_there_is_no_room_is_asked_seldom_but_again)
+{
+	const size_t bytes = 60000;
+	struct rlimit limit = { 1 << 20, RLIM_INFINITY };
+	int refused = 0;
+
+	create();
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	while (pl_recording_chunk(&rec, PL_CHUNK_NODES, bytes, 0))
+		;
+	for (int i = 0; i < 300000; i++)
+		if (pl_recording_chunk(&rec, PL_CHUNK_NODES, bytes, 0))
+			ck_abort_msg("more than the limit");
+	limit.rlim_cur = RLIM_INFINITY;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	while (!pl_recording_chunk(&rec, PL_CHUNK_NODES, bytes, 0))
+		refused++;
+	ck_assert_int_gt(refused, 0);
+	ck_assert_int_lt(refused, 64 * 1024);
+	/* And as before: it is asked at once. */
+	for (int i = 0; i < 100; i++)
+		ck_assert_ptr_nonnull(pl_recording_chunk(&rec, PL_CHUNK_NODES,
+							 bytes, 0));
+	pl_recording_close(&rec);
+}
+END_TEST
+
 /* A daemon that closes all descriptors and opens others. */
 START_TEST(a_descriptor_that_became_another_file_is_not_written)
 {
@@ -274,6 +302,7 @@ Suite *suite_recording(void)
 	tcase_add_test(tc, keys_that_are_taken_back_are_nobodys);
 	tcase_add_test(tc, chunks_follow_one_another_and_are_counted);
 	tcase_add_test(tc, the_limit_of_file_size_is_an_error_and_no_signal);
+	tcase_add_test(tc, where_there_is_no_room_is_asked_seldom_but_again);
 	tcase_add_test(tc, a_descriptor_that_became_another_file_is_not_written);
 #if !defined(__SANITIZE_ADDRESS__)
 	tcase_add_test(tc, little_address_space_is_enough);

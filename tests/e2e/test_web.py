@@ -624,7 +624,8 @@ class Servers(Web):
         self.assertNotIn("Traceback", self.output())
 
     def ask(self, path):
-        with urllib.request.urlopen(self.address + path, timeout=COMMAND_SECONDS) as answer:
+        with urllib.request.urlopen(self.address + path,
+                                    timeout=COMMAND_SECONDS) as answer:
             return int(answer.read())
 
     def both_workers_meet(self, pool):

@@ -33,15 +33,10 @@ apt_get()
 		-o DPkg::Lock::Timeout=300 -o Acquire::Retries=5 "$@"
 }
 
-apt_update()
+update_and_install()
 {
 	# Lists that cannot be fetched may still be there.
 	apt_get update || echo "going on with the lists there are"
-}
-
-update_and_install()
-{
-	apt_update
 	apt_get install -y --no-install-recommends "$@"
 }
 

@@ -31,6 +31,7 @@ import signal
 import sqlite3
 import subprocess
 import tempfile
+import time
 import textwrap
 import unittest
 from pathlib import Path
@@ -115,6 +116,17 @@ class Case(unittest.TestCase):
                 # What still runs would make files in a folder that is being
                 # removed.
                 runner.end_children()
+
+    def eventually(self, take, is_so=bool, seconds=COMMAND_SECONDS):
+        """What @take() gives when that is as it will be, sooner or later."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = take()
+            if is_so(found):
+                return found
+            if time.monotonic() > deadline:
+                self.fail("never so: %s" % (found,))
+            time.sleep(0.01)
 
     # ------------------------------------------------------------ programs --
 
@@ -216,12 +228,16 @@ class Case(unittest.TestCase):
                              "-o", db or self.db, "--", self.py.path, *args],
                             env, **kwargs)
 
+    def preloading(self, options="", db=None):
+        """The variables that preload the library."""
+        text = "out=%s" % (db or self.db) + ("," + options if options else "")
+        return {"LD_PRELOAD": LIBRARY, "PROFLITE_OPTIONS": text}
+
     def preload(self, args, options="", env=None, db=None, **kwargs):
         """PYTHON @args with the library in LD_PRELOAD."""
-        text = "out=%s" % (db or self.db) + ("," + options if options else "")
         return self.command([self.py.path, *args],
-                            {"LD_PRELOAD": LIBRARY, "PROFLITE_OPTIONS": text,
-                             **(env or {})}, **kwargs)
+                            {**self.preloading(options, db), **(env or {})},
+                            **kwargs)
 
     def tool(self, *args, **kwargs):
         """proflite @args"""

@@ -8,10 +8,9 @@ import os
 import re
 import signal
 import subprocess
-import time
 
 import consumers
-from harness import COMMAND_SECONDS, TOOL, Case, once
+from harness import TOOL, Case, once
 
 # It does what is asked for line by line, and says when it is done.
 PROGRAM = """
@@ -80,16 +79,6 @@ class Once(Case):
     def by_name(self, text):
         return {r["function"]: r for r in json.loads(text)}
 
-    def until(self, take, is_so):
-        """What @take() is when it is as it will be, sooner or later."""
-        deadline = time.monotonic() + COMMAND_SECONDS
-        while True:
-            found = take()
-            if is_so(found):
-                return found
-            if time.monotonic() > deadline:
-                self.fail("never so: %s" % found)
-
     def longest_wait(self, functions, column):
         return max((f[column] for name, f in functions.items()
                     if "acquire" in name), default=0)
@@ -109,7 +98,7 @@ class Once(Case):
         stacks = [re.compile(r"(?m)^ +-/s  MainThread +<module> > deeper "
                              r"\(6 times\)$"),
                   re.compile(r"(?m)^ +-/s  waiter +.* > (Event\.)?wait > ")]
-        text = self.until(lambda: self.look("-n", "0", self.db).stdout,
+        text = self.eventually(lambda: self.look("-n", "0", self.db).stdout,
                           lambda text: all(s.search(text) for s in stacks))
         self.assertRegex(text, r"^pid %d: .*app\.py\nrunning [\d.]+ s, "
                          r"2 threads, \d+ calls, \d+ functions\n" % program.pid)
@@ -117,7 +106,7 @@ class Once(Case):
                          r"leaf  app\.py:4$")
         # An open call has its time, which goes on without an event.
         before = self.longest_wait(found, "self_ns")
-        self.until(lambda: self.functions(self.db), lambda found:
+        self.eventually(lambda: self.functions(self.db), lambda found:
                    self.longest_wait(found, "self_ns") > before + 10**6)
         program.end()
         # What was watched is as complete as ever.
@@ -168,7 +157,7 @@ class Once(Case):
                 return self.by_name(out.read())
 
         # A second in which the program or we did not run shows no rate.
-        self.until(two_looks, lambda found:
+        self.eventually(two_looks, lambda found:
                    found["leaf"]["calls_per_s"] > 0 and
                    self.longest_wait(found, "new_self_ns") > 500 * 10**6)
 
@@ -237,15 +226,9 @@ class Screen(Case):
 
     def wait(self, regex):
         """Until the screen matches; the match."""
-        deadline = time.monotonic() + COMMAND_SECONDS
-        while True:
-            text = self.screen()
-            found = re.search(regex, text, re.M)
-            if found:
-                return found
-            if time.monotonic() > deadline:
-                self.fail("%r never was on the screen:\n%s" % (regex, text))
-            time.sleep(0.02)
+        text = self.eventually(self.screen, lambda text:
+                               re.search(regex, text, re.M))
+        return re.search(regex, text, re.M)
 
     def press(self, *keys):
         self.tmux("send-keys", *keys)

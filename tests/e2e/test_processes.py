@@ -5,7 +5,6 @@ however it ends."""
 import os
 import signal
 import subprocess
-import time
 from ast import literal_eval
 
 import trees
@@ -31,8 +30,23 @@ class Processes(Case):
         return self.rows("select %s from processes p order by run_id, "
                          "parent_id is not null, started_ns, id" % columns)
 
+    def recordings(self):
+        return [n for n in os.listdir(self.tmp) if "plrec" in n]
+
     def no_recording_left(self):
-        self.assertEqual([n for n in os.listdir(self.tmp) if "plrec" in n], [])
+        self.assertEqual(self.recordings(), [])
+
+    def until_no_recording_is_left(self):
+        self.eventually(self.recordings, lambda found: not found, seconds=300)
+
+    def ready(self, app, options=""):
+        """The program, preloaded, when it has said that it is."""
+        p = subprocess.Popen(
+            [self.py.path, app], cwd=self.tmp, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=self.environment(self.preloading(options)))
+        self.assertEqual(p.stdout.readline(), b"ready\n")
+        return p
 
 
 class Fork(Processes):
@@ -652,18 +666,12 @@ class Subprocess(Processes):
             """)
         os.mkfifo(self.tmp / "go")
         self.record([app])
-        end = time.monotonic() + 300
-        while not (self.tmp / "gone").exists():
-            self.assertLess(time.monotonic(), end)
-            time.sleep(0.01)
+        self.eventually((self.tmp / "gone").exists, seconds=300)
         # It lives, though it holds neither its recording nor a lock on it.
         self.assertIn("recording (pid", self.tool("runs", self.db).stdout)
         with open(self.tmp / "go", "wb") as go:
             go.write(b"!")
-        end = time.monotonic() + 300
-        while [n for n in os.listdir(self.tmp) if "plrec" in n]:
-            self.assertLess(time.monotonic(), end, os.listdir(self.tmp))
-            time.sleep(0.01)
+        self.until_no_recording_is_left()
         self.tool("runs", self.db)
         self.assertEqual(self.calls("work"), [2])
         self.assertEqual(self.value("select count(distinct run_id) "
@@ -986,12 +994,7 @@ class Death(Processes):
             ctypes.CDLL(None).pthread_exit(None)
             """)
         self.record(["-c", "pass"])
-        p = subprocess.Popen(
-            [self.py.path, app], cwd=self.tmp, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, env=self.environment({
-                "LD_PRELOAD": LIBRARY,
-                "PROFLITE_OPTIONS": "out=%s" % self.db}))
-        self.assertEqual(p.stdout.readline(), b"ready\n")
+        p = self.ready(app)
         self.assertIn("recording (pid %d)" % p.pid,
                       self.tool("runs", self.db).stdout)
         p.communicate(b"\n")
@@ -1026,26 +1029,18 @@ class Death(Processes):
             threading.Thread(target=work, daemon=True).start()
             work()
             """)
-        env = self.environment({
-            "LD_PRELOAD": LIBRARY, "PROFLITE_OPTIONS": "out=%s" % self.db})
         for i in range(3):
-            p = subprocess.Popen([self.py.path, app], env=env, cwd=self.tmp,
-                                 stdout=subprocess.PIPE)
-            self.assertEqual(p.stdout.readline(), b"ready\n")
+            p = self.ready(app)
             p.kill()
-            p.wait()
-            p.stdout.close()
+            p.communicate()
         # While one lives, it is not taken in.
-        p = subprocess.Popen([self.py.path, app], env=env, cwd=self.tmp,
-                             stdout=subprocess.PIPE)
-        self.assertEqual(p.stdout.readline(), b"ready\n")
+        p = self.ready(app)
         done = self.tool("runs", self.db)
         self.assertIn("recording (pid %d)" % p.pid, done.stdout)
         self.assertEqual(done.stderr, "")
         self.assertEqual(self.value("select count(*) from processes"), 3)
         p.kill()
-        p.wait()
-        p.stdout.close()
+        p.communicate()
         self.tool("runs", self.db)
         self.tool("runs", self.db)
         self.no_recording_left()
@@ -1078,10 +1073,7 @@ class Death(Processes):
         p.kill()
         p.wait()
         self.assertEqual(p.communicate()[0], b"done\n")
-        end = time.monotonic() + 300
-        while [n for n in os.listdir(self.tmp) if "plrec" in n]:
-            self.assertLess(time.monotonic(), end, os.listdir(self.tmp))
-            time.sleep(0.01)
+        self.until_no_recording_is_left()
         self.assertEqual(self.calls("leaf"), [1])
         self.assertEqual(self.processes("end_reason"), [("exit",)])
 
@@ -1268,12 +1260,7 @@ class Locked(Processes):
                 exec("def f%d(): leaf()\\nf%d()" % (i, i), globals())
             """)
         library = self.library(helper, "lock.so")
-        program = subprocess.Popen(
-            [self.py.path, app], cwd=self.tmp, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, env=self.environment({
-                "LD_PRELOAD": LIBRARY,
-                "PROFLITE_OPTIONS": "ingest=no,out=%s" % self.db}))
-        self.assertEqual(program.stdout.readline(), b"ready\n")
+        program = self.ready(app, "ingest=no")
         asks, theirs = os.pipe()
         command = subprocess.Popen(
             [TOOL, "runs", self.db], cwd=self.tmp, stdin=subprocess.PIPE,

@@ -160,7 +160,8 @@ check-lint: stage
 fuzz:
 	$(srcdir)/%reldir%/fuzz/run $(FUZZ_SECONDS)
 
+# E2E_ARGUMENTS: such as -k NAME.
 check-e2e: stage
-	$(PYTHON) $(srcdir)/%reldir%/e2e/run.py --stage stage
+	$(PYTHON) $(srcdir)/%reldir%/e2e/run.py --stage stage $(E2E_ARGUMENTS)
 
 .PHONY: check-lint check-unit check-san check-tsan check-e2e fuzz

@@ -72,10 +72,14 @@ def run_preload(python, stage, first, count):
     return [(name, "failed", "\n".join(found[:20]) + "\n")] if found else []
 
 
-def note_all(run, python, found, passed, skipped=0):
+def note_all(run, python, found, passed, again, skipped=0):
+    """Count what was @found, after a second run, again()."""
+    second = {test: (outcome, text)
+              for test, outcome, text in (again() if found else ())}
     for test, outcome, text in found:
-        run.note("%s %s" % (python.tag, test), outcome,
-                 text + "seed: see the number; run.py --seed N --show\n", 0.0)
+        text += "seed: see the number; run.py --seed N --show\n"
+        run.judge_again("%s %s" % (python.tag, test), (outcome, text),
+                        second.get(test, ("passed", "")))
     run.counts["passed"] += passed
     run.counts["skipped"] += skipped
 
@@ -90,7 +94,8 @@ def test_pieces(run, pool, totals, python, stage, first, count):
     for piece, result in zip(pieces, waiting):
         found, more = result.result()
         skipped = more.get("skipped", 0)
-        note_all(run, python, found, piece[1] - len(found) - skipped, skipped)
+        note_all(run, python, found, piece[1] - len(found) - skipped,
+                 lambda: run_piece(python, stage, *piece)[0], skipped)
         for key, value in more.items():
             totals[key] = totals.get(key, 0) + value
         all_skipped += skipped
@@ -100,16 +105,17 @@ def test_pieces(run, pool, totals, python, stage, first, count):
 def test_python(run, python, stage, first, count, jobs):
     totals = {}
     with ThreadPoolExecutor(jobs) as pool:
-        batches = [pool.submit(run_preload, python, stage, *piece) for piece in
-                   [(first + i, min(25, count // PRELOAD_SHARE - i))
-                    for i in range(0, count // PRELOAD_SHARE, 25)]]
+        batches = [(piece, pool.submit(run_preload, python, stage, *piece))
+                   for piece in [(first + i, min(25, count // PRELOAD_SHARE - i))
+                                 for i in range(0, count // PRELOAD_SHARE, 25)]]
         missing, seed = count, first
         # Others for those that are skipped, but for one that is asked for.
         while missing and (seed == first or count > 1):
             seed, missing = seed + missing, test_pieces(
                 run, pool, totals, python, stage, seed, missing)
-        for result in batches:
-            note_all(run, python, result.result(), 0)
+        for piece, result in batches:
+            note_all(run, python, result.result(), 0,
+                     lambda: run_preload(python, stage, *piece))
     run.say("differential: Python %s: %s" % (python.name, ", ".join(
         "%d %s" % (value, key) for key, value in totals.items())))
 

@@ -1,7 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Run unittest methods, each in a process of its own, several at a time.
 
-A test that crashes or hangs costs itself and nothing else.  Ends with a line
+A test that crashes or hangs costs itself and nothing else.  A test that fails
+runs once more at the end, alone.  If it passes then, it counts as passed and a
+line names it:
+
+    flaky: NAME: TEST
+
+A flaky test is a bug to be found, but does not fail the run unless there are
+more than MOST_FLAKY of them.  The last line is
 
     NAME: N passed, N failed, N skipped
 """
@@ -23,6 +30,8 @@ from pathlib import Path
 
 TEST_SECONDS = 3600             # for one test; commands have a tighter limit
 ALIVE_SECONDS = 10              # silence is never longer than this
+MOST_FLAKY = 3                  # more of them fail the run
+MOST_AGAIN = 20                 # with more failures, nothing is flaky
 
 
 def load(folder, patterns):
@@ -155,7 +164,7 @@ class Run:
     def __init__(self, name, verbose):
         self.name, self.verbose = name, verbose
         self.counts = dict(passed=0, failed=0, skipped=0)
-        self.failed, self.skips = [], {}
+        self.failed, self.flaky, self.skips = [], [], {}
         self.begin = self.spoke = time.monotonic()
 
     def say(self, text):
@@ -177,22 +186,56 @@ class Run:
         self.counts["skipped"] += 1
         self.skips.setdefault(why, []).append(what)
 
+    def judge_again(self, test, first, again):
+        """Count a test that failed: @first and @again are the (outcome, text)
+        of its two runs."""
+        if again[0] == "passed":
+            self.say("passed the second time, alone: " + test)
+            self.flaky.append(test)
+            self.note(test, *again, 0.0)
+        else:
+            self.note(test, "failed", first[1] + (
+                "" if again[1] == first[1] else
+                "\nThe second time, alone:\n" + again[1]), 0.0)
+
     def all(self, tests, jobs):
-        waiting, running = list(reversed(tests)), {}
         total = sum(self.counts.values()) + len(tests)
+        failed = []
+
+        def settle(test, outcome, text, seconds):
+            if outcome == "failed":
+                self.say("FAILED %s, to be run once more\n%s" % (
+                    test.id(), text))
+                failed.append((test, (outcome, text)))
+            else:
+                self.note(test.id(), outcome, text, seconds)
+
+        self.run_tests(tests, jobs, total, settle)
+        if len(failed) > MOST_AGAIN:
+            for test, first in failed:
+                self.note(test.id(), *first, 0.0)
+            return
+        for test, first in failed:
+            self.run_tests([test], 1, total, lambda test, outcome, text, _: (
+                self.judge_again(test.id(), first, (outcome, text))))
+
+    def run_tests(self, tests, jobs, total, settle):
+        """Run @tests, @jobs at a time, and call @settle(test, outcome, text,
+        seconds) for each."""
+        waiting, running = list(reversed(tests)), {}
         try:
             while waiting or running:
                 while waiting and len(running) < jobs:
                     test = waiting.pop()
                     pid, answer = start(test)
-                    running[pid] = test.id(), answer
-                self.wait(running, total)
+                    running[pid] = test, answer
+                self.wait(running, total, settle)
         except KeyboardInterrupt:
             for pid in running:
                 os.kill(pid, signal.SIGALRM)    # lets it clean up
             raise
 
-    def wait(self, running, total):
+    def wait(self, running, total, settle):
         while True:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid in running:
@@ -204,7 +247,7 @@ class Run:
                     self.counts["failed"], time.monotonic() - self.begin))
         test, answer = running.pop(pid)
         with answer:
-            self.note(test, *collect(status, answer))
+            settle(test, *collect(status, answer))
 
     def close(self):
         """Print the summary, return the exit status."""
@@ -213,12 +256,14 @@ class Run:
                                            else "%d tests" % len(what), why))
         for test in self.failed:
             self.say("failed: " + test)
+        for test in self.flaky:
+            self.say("flaky: %s: %s" % (self.name, test))
         self.say("%s: %d passed, %d failed, %d skipped" % (
             self.name, *self.counts.values()))
         if not self.counts["passed"] and not self.failed:
             print("%s: no test was run" % self.name, file=sys.stderr)
             return 1
-        return 1 if self.failed else 0
+        return 1 if self.failed or len(self.flaky) > MOST_FLAKY else 0
 
 
 def stage_folder(given):

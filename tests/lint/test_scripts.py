@@ -2,6 +2,7 @@
 """scripts/try and scripts/check, in a tree that is as good as built, and what
 they share."""
 
+import re
 import shutil
 import signal
 import subprocess
@@ -27,7 +28,9 @@ again ask "a  b"
 """ % SOURCE
 
 
-class Scripts(unittest.TestCase):
+class Planted(unittest.TestCase):
+    """A tree with the scripts and a build folder that is up to date."""
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
@@ -44,6 +47,8 @@ class Scripts(unittest.TestCase):
         (self.build / "Makefile").write_text("stage/.stamp check:\n\t@:\n")
         (self.build / "stage").symlink_to(STAGE.resolve())
 
+
+class Scripts(Planted):
     def start(self, *argv):
         return subprocess.Popen(
             ["sh", str(self.top / "scripts" / argv[0]), *argv[1:]],
@@ -116,6 +121,66 @@ class Scripts(unittest.TestCase):
         status, out = self.run_script("check")
         self.assertEqual(status, 1)
         self.assertRegex(out, r"^check: .*/a tree: .* no space\n\Z")
+
+
+class ContinuousIntegration(Planted):
+    """.ci/run with parts that print what they are given to."""
+
+    def plant(self, top):
+        super().plant(top)
+        shutil.copytree(SOURCE / ".ci", top / ".ci")
+        (self.build / "libtool").touch()
+        self.stub("consumers/install", "")
+
+    def stub(self, name, text, status=0):
+        path = self.top / "tests" / name
+        path.parent.mkdir(parents=True)
+        path.write_text("#!/bin/sh\ncat <<'END'\n%sEND\nexit %d\n"
+                        % (text, status))
+        path.chmod(0o755)
+
+    def run_parts(self, *parts):
+        """The status, and the closing lines without times."""
+        done = subprocess.run(
+            ["sh", str(self.top / ".ci/run"), *parts], cwd=self.tmp,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True)
+        out = done.stdout.partition("== closing lines\n")[2] or done.stdout
+        return done.returncode, re.sub(r"(?m)^([a-z-]+): \d+ s$", r"\1:", out)
+
+    def test_parts_that_are_named_run(self):
+        self.stub("sanitized/run", "x\ne2e: 2 passed, 0 failed, 1 skipped\ny\n")
+        self.stub("freethreaded/run", "e2e: 3 passed, 0 failed, 0 skipped\n")
+        self.assertEqual(self.run_parts("freethreaded", "sanitized"), (
+            0, "freethreaded:\ne2e: 3 passed, 0 failed, 0 skipped\n"
+            "sanitized:\ne2e: 2 passed, 0 failed, 1 skipped\n"))
+
+    def test_a_part_that_fails(self):
+        self.stub("sanitized/run", "e2e: 1 passed, 1 failed, 0 skipped\n", 1)
+        self.stub("freethreaded/run", "e2e: 3 passed, 0 failed, 0 skipped\n")
+        self.assertEqual(self.run_parts("sanitized", "freethreaded"), (
+            1, "sanitized:\ne2e: 1 passed, 1 failed, 0 skipped\nFAILED\n"
+            "freethreaded:\ne2e: 3 passed, 0 failed, 0 skipped\n"))
+
+    def test_an_unknown_part(self):
+        status, out = self.run_parts("sanitised")
+        self.assertEqual(status, 1)
+        self.assertRegex(out, r"^run: no part sanitised: the parts are check ")
+
+    def test_flaky_tests_of_all_parts_count(self):
+        flaky = "".join("flaky: e2e: test_%d\n" % i for i in range(2))
+        closing = "e2e: 9 passed, 0 failed, 0 skipped\n"
+        self.stub("sanitized/run", flaky + closing)
+        self.stub("freethreaded/run", "flaky: e2e: test_2\n" + closing)
+        self.stub("wheel/run", "flaky: wheel: test_3\n" + closing)
+        status, out = self.run_parts("sanitized", "freethreaded")
+        self.assertEqual((status, out), (
+            0, "sanitized:\n" + flaky + closing +
+            "freethreaded:\nflaky: e2e: test_2\n" + closing))
+        status, out = self.run_parts("sanitized", "freethreaded", "wheel")
+        self.assertEqual(status, 1)
+        self.assertEqual(out.splitlines()[-1],
+                         "4 flaky tests: more than 3 fail the run")
 
 
 class Net(unittest.TestCase):

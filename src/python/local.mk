@@ -2,6 +2,7 @@
 dist_plpy_DATA += \
 	%reldir%/proflite/__init__.py \
 	%reldir%/proflite/__main__.py \
+	%reldir%/proflite/_budget.py \
 	%reldir%/proflite/_ipython.py \
 	%reldir%/proflite/_main.py \
 	%reldir%/proflite/_profile.py \

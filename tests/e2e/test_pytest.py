@@ -73,10 +73,14 @@ LEAVES = {"test_app.py::test_" + name: n for name, n in LEAVES.items()}
 LEAVES["test_app.py::Old::test_old"] = 5
 
 BUDGETS = """
+    import array
     import threading
     import pytest
 
     def leaf():
+        pass
+
+    def never():
         pass
 
     def work(n):
@@ -100,6 +104,30 @@ BUDGETS = """
     @pytest.mark.proflite(max_ncalls={"app.py:leaf": 0, "other/app.py:leaf": 0})
     def test_of_another_file():
         work(5)
+
+    @pytest.mark.proflite(max_ncalls={"laef": 1})
+    def test_misspelt():
+        work(5)
+
+    @pytest.mark.proflite(max_ncalls={"test_app.py:laef": 1, "app.py:lief": 0})
+    def test_misspelt_with_file():
+        work(5)
+
+    @pytest.mark.proflite(max_ncalls={
+        "{built-in method builtins.sorted}": 1,
+        "<built-in method builtins.srted>": 1,
+        "<method 'apend' of 'list' objects>": 1})
+    def test_misspelt_c_functions():
+        sorted([]), [].append(1)
+
+    @pytest.mark.proflite(max_ncalls={
+        "<built-in method builtins.sorted>": 0,
+        "<method 'tolist' of 'array.array' objects>": 0,
+        "other/app.py:<lambda>": 0, "inner": 0})
+    def test_not_called():
+        def outer():
+            def inner():
+                pass
 
     @pytest.mark.proflite(max_ncalls={"<built-in method builtins.sorted>": 1})
     def test_c_function():
@@ -172,18 +200,34 @@ class Pytest(Case):
 
     def test_budgets(self):
         self.script(BUDGETS, "test_app.py")
+        # Nobody imports these.
+        for name in "app.py", "other/app.py":
+            self.script("def leaf(): pass\n", name)
         done = self.pytest("-rA", check=1)
         failed = [o.split(" - ")[0] for o in self.outcomes(done)
                   if o.startswith("FAILED")]
         self.assertEqual(failed, ["FAILED test_app.py::test_" + name for name in (
-            "c_function", "over", "over_by_file", "own_failure_wins",
+            "c_function", "misspelt", "misspelt_c_functions",
+            "misspelt_with_file", "over", "over_by_file", "own_failure_wins",
             "wrong_mark")], done.stdout)
         for line in (
                 "leaf was called 4 times, max_ncalls allows 3",
-                "  4  %s:5(leaf)" % (self.tmp / "test_app.py"),
+                "  4  %s:6(leaf)" % (self.tmp / "test_app.py"),
                 "test_app.py:leaf was called 5 times, max_ncalls allows 3",
                 "<built-in method builtins.sorted> was called 2 times, "
                 "max_ncalls allows 1",
+                "max_ncalls: there is no function laef (did you mean leaf?)",
+                "max_ncalls: there is no function test_app.py:laef (did you "
+                "mean test_app.py:leaf?)",
+                "max_ncalls: there is no function app.py:lief",
+                "max_ncalls: there is no function {built-in method "
+                "builtins.sorted} (did you mean <built-in method "
+                "builtins.sorted>?)",
+                "max_ncalls: there is no function <built-in method "
+                "builtins.srted> (did you mean <built-in method "
+                "builtins.sorted>?)",
+                "max_ncalls: there is no function <method 'apend' of 'list' "
+                "objects> (did you mean <method 'append' of 'list' objects>?)",
                 "E   AssertionError: its own",
                 "mark proflite: want max_ncalls={'name' or 'file:name': number "
                 "of calls}"):

@@ -8,6 +8,7 @@ controller's run.  The engine is imported by the first test that wants it.
 
 import json
 import os
+import sys
 import uuid
 
 import pytest
@@ -127,7 +128,7 @@ def pytest_collection_modifyitems(config, items):
 
 # ------------------------------------------------------------------ budgets --
 
-def _budget(item):
+def _budget_of(item):
     """{name: most calls} of a test, from all of its marks; the nearest wins."""
     budget = {}
     for mark in reversed(list(item.iter_markers("proflite"))):
@@ -142,46 +143,23 @@ def _budget(item):
     return budget
 
 
-def _is_called(label, name):
-    """Does @name, of a budget, mean the function @label of a profile?"""
-    file, _, function = label
-    if function == name:
-        return True
-    wanted, _, function_wanted = name.rpartition(":")
-    return bool(wanted) and function == function_wanted and (
-        file == wanted or file.endswith(os.sep + wanted))
-
-
-def _over(stats, budget):
-    """A line for each function that was called too often."""
-    for name, most in budget.items():
-        found = [(label, row[1]) for label, row in sorted(stats.items())
-                 if _is_called(label, name)]
-        n = sum(calls for _, calls in found)
-        if n <= most:
-            continue
-        yield "%s was called %d time%s, max_ncalls allows %d" % (
-            name, n, "s" * (n != 1), most)
-        for (file, line, function), calls in found:
-            yield "  %d  %s" % (
-                calls, function if file == "~" else
-                "%s:%d(%s)" % (file, line, function))
-
-
 class Budgets:
     @_around
     def pytest_runtest_call(self, item):
-        budget = _budget(item)
+        budget = _budget_of(item)
         if not budget:
             return (yield)
-        from . import Profile
+        from . import Profile, _budget
 
         with Profile(threads=True) as profile:
             result = yield
         profile.create_stats()
-        over = list(_over(profile.stats, budget))
-        if over:
-            pytest.fail("\n".join(over), pytrace=False)
+        found = [*_budget.over(profile.stats, budget),
+                 *_budget.unknown(profile.stats, budget, [
+                     str(item.config.rootpath),
+                     str(item.config.invocation_params.dir), *sys.path])]
+        if found:
+            pytest.fail("\n".join(found), pytrace=False)
         return result
 
 

@@ -45,6 +45,40 @@ static PyObject *attr(PyObject *obj, const char *name)
 	return value;
 }
 
+/* The name of the module that runs @code, where that is the current frame's;
+ * code that a C extension fires events for is not. */
+static PyObject *module_of_frame(PyObject *code)
+{
+	PyFrameObject *frame = PyEval_GetFrame(); /* borrowed */
+	PyCodeObject *current = frame ? PyFrame_GetCode(frame) : NULL;
+	PyObject *globals = NULL, *name = NULL; /* borrowed */
+
+	if ((PyObject *)current == code)
+		globals = PyEval_GetGlobals();
+	if (globals && PyDict_Check(globals))
+		name = PyDict_GetItemString(globals, "__name__");
+	Py_XDECREF(current);
+	Py_XINCREF(name);
+	PyErr_Clear();
+	return name;
+}
+
+/* The name of the module that has the type of method descriptor @descr. */
+static PyObject *module_of_method(PyObject *descr)
+{
+	PyObject *type = attr(descr, "__objclass__");
+	PyObject *name = type ? attr(type, "__module__") : NULL;
+
+	Py_XDECREF(type);
+	return name;
+}
+
+/* Steals @module, which may be NULL or no text. */
+static void keep_module(struct pl_named *out, PyObject *module)
+{
+	keep_text(out, module, &out->desc.module, &out->desc.module_len);
+}
+
 bool pl_name_code(PyObject *code, struct pl_named *out)
 {
 	struct pl_funcdesc *d = &out->desc;
@@ -61,6 +95,7 @@ bool pl_name_code(PyObject *code, struct pl_named *out)
 	if (pl_py.version >= 0x030b)
 		keep_text(out, attr(code, "co_qualname"), &d->qualname,
 			  &d->qualname_len);
+	keep_module(out, module_of_frame(code));
 	line = attr(code, "co_firstlineno");
 	if (line) {
 		d->line = (int32_t)PyLong_AsLong(line);
@@ -83,8 +118,10 @@ static bool name_builtin(struct pl_named *out, PyObject *text,
 	return keep_text(out, text, &out->desc.name, &out->desc.name_len);
 }
 
-/* repr() of what the type of @self has under @name, or NULL. */
-static PyObject *repr_of_attribute(PyObject *self, const char *name)
+/* repr() of what the type of @self has under @name, or NULL.  If that is a
+ * method in C, *module becomes the name of its module; @module may be NULL. */
+static PyObject *repr_of_attribute(PyObject *self, const char *name,
+				   PyObject **module)
 {
 	PyObject *key, *found = NULL, *text = NULL;
 
@@ -98,6 +135,9 @@ static PyObject *repr_of_attribute(PyObject *self, const char *name)
 	if (found) {
 		Py_INCREF(found);
 		text = PyObject_Repr(found);
+		if (module && (Py_TYPE(found) == &PyMethodDescr_Type ||
+			       Py_TYPE(found) == &PyClassMethodDescr_Type))
+			*module = module_of_method(found);
 		Py_DECREF(found);
 	}
 	if (!text)
@@ -105,9 +145,10 @@ static PyObject *repr_of_attribute(PyObject *self, const char *name)
 	return text;
 }
 
-static PyObject *text_without_self(const struct pl_cfunction *f)
+/* The name of the module of @f, or NULL. */
+static PyObject *module_of_function(const struct pl_cfunction *f)
 {
-	PyObject *module = f->module, *text;
+	PyObject *module = f->module;
 
 	if (module && PyUnicode_Check(module))
 		Py_INCREF(module);
@@ -115,44 +156,61 @@ static PyObject *text_without_self(const struct pl_cfunction *f)
 		module = PyModule_GetNameObject(module);
 	else
 		module = NULL;
-	if (!module) {
+	if (!module)
 		PyErr_Clear();
+	return module;
+}
+
+static PyObject *text_without_self(const struct pl_cfunction *f,
+				   PyObject *module)
+{
+	if (!module || !PyUnicode_CompareWithASCIIString(module, "builtins"))
 		return PyUnicode_FromFormat("<%s>", f->ml->ml_name);
+	return PyUnicode_FromFormat("<%U.%s>", module, f->ml->ml_name);
+}
+
+/* As name_builtin; steals @module, too. */
+static bool name_c_function(struct pl_named *out, PyObject *text,
+			    PyObject *module)
+{
+	if (!name_builtin(out, text, PL_FUNC_C)) {
+		Py_XDECREF(module);
+		return false;
 	}
-	if (!PyUnicode_CompareWithASCIIString(module, "builtins"))
-		text = PyUnicode_FromFormat("<%s>", f->ml->ml_name);
-	else
-		text = PyUnicode_FromFormat("<%U.%s>", module, f->ml->ml_name);
-	Py_DECREF(module);
-	return text;
+	keep_module(out, module);
+	return true;
 }
 
 bool pl_name_cfunction(PyObject *func, struct pl_named *out)
 {
 	const struct pl_cfunction *f = (const struct pl_cfunction *)func;
+	PyObject *module = module_of_function(f);
 	PyObject *text;
 
 	if (!f->self)
-		return name_builtin(out, text_without_self(f), PL_FUNC_C);
-	text = repr_of_attribute(f->self, f->ml->ml_name);
+		return name_c_function(out, text_without_self(f, module),
+				       module);
+	text = repr_of_attribute(f->self, f->ml->ml_name,
+				 module ? NULL : &module);
 	if (!text && f->module && PyUnicode_Check(f->module))
 		text = PyUnicode_FromFormat("<built-in method %S.%s>",
 					    f->module, f->ml->ml_name);
 	if (!text)
 		text = PyUnicode_FromFormat("<built-in method %s>",
 					    f->ml->ml_name);
-	return name_builtin(out, text, PL_FUNC_C);
+	return name_c_function(out, text, module);
 }
 
 bool pl_name_methoddescr(PyObject *descr, PyObject *self,
 			 struct pl_named *out)
 {
 	const char *name = ((struct pl_methoddescr *)descr)->method->ml_name;
-	PyObject *text = repr_of_attribute(self, name);
+	PyObject *module = module_of_method(descr);
+	PyObject *text = repr_of_attribute(self, name, NULL);
 
 	if (!text)
 		text = PyUnicode_FromFormat("<built-in method %s>", name);
-	return name_builtin(out, text, PL_FUNC_C);
+	return name_c_function(out, text, module);
 }
 
 /* "<module.name more>", without the module when it is builtins. */

@@ -22,7 +22,7 @@
 /* A description and the objects that own its text. */
 struct pl_named {
 	struct pl_funcdesc desc;
-	PyObject *owned[4];
+	PyObject *owned[5];
 	int n_owned;
 };
 

@@ -167,6 +167,32 @@ class Basics(Case):
              ("<class 'int'>", 1), ("<functools.partial object>", 1)]
             if self.py.version >= (3, 12) else [("__init__", 1)])
 
+    def test_modules_of_functions(self):
+        self.script("def helper():\n    return len(())\n", "package/part.py")
+        app = self.script("""
+            import collections
+            from package.part import helper
+
+            def main():
+                helper()
+                collections.deque().append([].append(1))
+                exec("def made(): pass\\nmade()", {"__name__": "other"})
+                exec("def nameless(): pass\\nnameless()", {"__name__": 7})
+
+            main()
+            """)
+        self.record([app])
+        self.assertEqual(self.rows(
+            "select name, module from functions where name in ('main', "
+            "'helper', 'made', 'nameless') or name glob '*.len>' or "
+            "name glob '<method ?append*' order by name"), [
+                ("<built-in method builtins.len>", "builtins"),
+                ("<method 'append' of 'collections.deque' objects>",
+                 "collections"),
+                ("<method 'append' of 'list' objects>", "builtins"),
+                ("helper", "package.part"), ("made", "other"),
+                ("main", "__main__"), ("nameless", None)])
+
     def test_runs_are_added_to_a_database(self):
         program = self.program("basics.py")
         for i in range(3):

@@ -38,23 +38,44 @@ def run(*command, folder, env=None):
         raise ExecError("%s is not installed; doc/hacking.md says what a build "
                         "needs" % command[0]) from None
     except subprocess.CalledProcessError:
-        raise ExecError("%s failed: what it said is above" % command[0]) from None
+        raise ExecError("%s failed; see its output above" % command[0]) from None
+
+
+def is_configured():
+    """Whether somebody ran ./configure in the source folder."""
+    return (SOURCE / "config.status").exists()
+
+
+def source():
+    """The folder to configure from.  From one that is configured itself,
+    configure refuses to build elsewhere: then it is a copy, made as a release
+    is."""
+    if not is_configured():
+        return SOURCE
+    copy_of = (BUILD / "source").resolve()
+    shutil.rmtree(copy_of, ignore_errors=True)
+    release(copy_of)
+    return copy_of
+
+
+def release(folder):
+    """Make @folder the tree of the release archive."""
+    make(SOURCE if is_configured() else (BUILD / "sdist").resolve(),
+         "distdir", "distdir=" + str(folder))
 
 
 def configure(folder):
-    """Make @folder a build folder, if it is none."""
+    """Make @folder a build folder, unless it is one."""
     if (folder / "Makefile").exists():
         return
-    if (SOURCE / "config.status").exists():
-        raise ExecError("the source folder is configured itself: run "
-                        "make distclean there first")
+    top = source()
     # A source release has it; autoreconf makes Makefile.in last.
-    if not (SOURCE / "Makefile.in").exists():
-        run("autoreconf", "-i", folder=SOURCE)
+    if not (top / "Makefile.in").exists():
+        run("autoreconf", "-i", folder=top)
     folder.mkdir(parents=True, exist_ok=True)
     # Not the one of pip's build environment, which is gone afterwards.
     python = getattr(sys, "_base_executable", sys.executable)
-    run(SOURCE / "configure", "--quiet", "--enable-static-libraries",
+    run(top / "configure", "--quiet", "--enable-static-libraries",
         *(["--with-python=" + python] if FREE_THREADED else []),
         folder=folder, env={"CFLAGS": os.environ.get("CFLAGS", "-O2"),
                             "PYTHON": python})
@@ -111,8 +132,7 @@ class Release(sdist):
     """The files of the release archive, whose list is the makefiles'."""
 
     def make_release_tree(self, base_dir, files):
-        make((BUILD / "sdist").resolve(), "distdir",
-             "distdir=" + os.path.abspath(base_dir))
+        release(Path(base_dir).resolve())
         self.distribution.metadata.write_pkg_info(base_dir)
 
 

@@ -187,3 +187,10 @@ class Archive(Case):
         # What is linked in has its licence with it.
         self.assertTrue([n for n in names
                          if n.endswith("/licenses/COPYING.libraries")], names)
+
+    @once
+    def test_is_the_same_from_a_tree_that_is_configured(self):
+        def files(path):
+            with zipfile.ZipFile(path) as wheel:
+                return sorted(n for n in wheel.namelist() if n[-1] != "/")
+        self.assertEqual(files(os.environ["PL_WHEEL_CONFIGURED"]), files(WHEEL))

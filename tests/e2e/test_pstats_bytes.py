@@ -2,8 +2,10 @@
 """`proflite report` prints what pstats prints of the exported file: to the
 byte, for every sort key, restriction and form, by the pstats of every Python.
 
-pstats' own words come from one process under self.py, which reads a list of
-cases and answers with a list of texts; ours from one `proflite` each.
+The text of pstats comes from one process under self.py, which reads a list of
+cases and returns a list of texts; ours from one `proflite` each.  The Pythons
+share the cases of a file, in turns that begin elsewhere for each file: so each
+file has every case, and each Python has every sort key and restriction.
 """
 
 import itertools
@@ -11,6 +13,7 @@ import json
 import marshal
 import random
 
+import pythons
 from harness import Case, once
 
 EXPECTED = r"""
@@ -75,25 +78,35 @@ RESTRICTIONS = [
 WRONG = ("(", "[a-z", "*", r"\h", "(?<x>a)")
 
 FORMS = ("stats", "callers", "callees")
-PER_FILE = 30
+PER_FILE = 30                   # of all Pythons together
 
 
-def cases(files, every=True, names=[k for k in KEYS if isinstance(k, str)]):
-    """All by chance; with @every each key, restriction, form and flag once."""
-    r = random.Random(" ".join(f.name for f in files))
+def turns(python, file, all):
+    """Those of @all whose turn it is under @python for the file of that
+    number, with their places."""
+    n = len(pythons.found())
+    first = (pythons.found().index(python) + file) % n
+    return list(enumerate(all))[first::n]
+
+
+def cases(python, number, files, every=True,
+          names=[k for k in KEYS if isinstance(k, str)]):
+    """The share of @python in the random cases of @files, the @number-th of
+    those compared; with @every also in each key and each restriction."""
+    r = random.Random("%s %s" % (python.name, " ".join(f.name for f in files)))
 
     def case(form, keys, restrictions, reverse=False, strip=False):
         return {"files": list(map(str, files)), "form": form, "keys": keys,
                 "restrictions": restrictions, "reverse": reverse,
                 "strip": strip}
 
-    for i, key in enumerate(KEYS if every else ()):
+    for i, key in turns(python, number, KEYS if every else ()):
         yield case(FORMS[i % 3], [key], [8 * i])
-    for restrictions in RESTRICTIONS if every else ():
+    for _, restrictions in turns(python, number, RESTRICTIONS if every else ()):
         yield case(r.choice(FORMS), [r.choice(KEYS)], restrictions)
     for form, reverse, strip in itertools.product(FORMS, (0, 1), (0, 1)):
         yield case(form, [r.choice(names)], [90], bool(reverse), bool(strip))
-    for _ in range(PER_FILE):
+    for _ in turns(python, number, range(PER_FILE)):
         yield case(r.choice(("stats",) + FORMS),
                    r.sample(names, r.choice([1, 1, 2, 3])),
                    r.choice(RESTRICTIONS) + r.choice(RESTRICTIONS[:16]),
@@ -112,8 +125,9 @@ def nanoseconds(stats):
 class PstatsBytes(Case):
     def compare(self, runs, *args):
         """@runs: {(database, run): files that say what is in it}."""
-        plan = [(place, case) for place, files in runs.items()
-                for case in cases(files, *args)]
+        plan = [(place, case)
+                for i, (place, files) in enumerate(runs.items())
+                for case in cases(self.py, i, files, *args)]
         path = self.tmp / "cases.json"
         path.write_text(json.dumps([case for _, case in plan]))
         program = self.script(EXPECTED, "expected.py")

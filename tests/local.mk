@@ -20,6 +20,7 @@ unit_sources = \
 	%reldir%/unit/test_recording.c \
 	%reldir%/unit/test_store.c \
 	%reldir%/unit/test_threads.c \
+	%reldir%/unit/test_torn.c \
 	%reldir%/unit/test_tree.c
 
 # What fuzzers call (fuzz/fuzz.h); the unit tests give it its corpus.

@@ -221,6 +221,17 @@ static void note_folded(const struct pl_cmd *cmd,
 			    (long long)profile->run_id);
 }
 
+static void note_more_functions(const struct pl_cmd *cmd,
+				const struct pl_profile *profile)
+{
+	if (profile->more_functions)
+		pl_complain(cmd, 0,
+			    "note: run %lld came to its max_functions: "
+			    "functions seen after that are counted together, "
+			    "as (more functions) of their file",
+			    (long long)profile->run_id);
+}
+
 /* What the table cannot say in pstats' words. */
 static void add_rest(const struct args *a, const struct pl_text_result *result)
 {
@@ -260,6 +271,7 @@ static int print_loaded(const struct args *a, const struct pl_cmd *cmd,
 
 	/* The pager has the terminal then. */
 	note_folded(cmd, profile);
+	note_more_functions(cmd, profile);
 	if (a->pages)
 		pl_term_page();
 	if (is_pstats(a)) {

@@ -15,6 +15,8 @@ static const struct {
 	{ "all-calls", "all_calls", "yes" },
 	{ "label", "label", NULL },
 	{ "max-nodes", "max_nodes", NULL },
+	{ "max-functions", "max_functions", NULL },
+	{ "max-threads", "max_threads", NULL },
 };
 
 int pl_settings_option(struct pl_options *o, const struct pl_cmd *cmd,

@@ -19,7 +19,9 @@
 	{ "no-builtins", 0, NULL, "Python functions only" },                   \
 	{ "all-calls", 0, NULL, "classes and other callables too" },           \
 	{ "label", 0, "TEXT", "name the run" },                                \
-	{ "max-nodes", 0, "N", "cap on distinct call paths of a process" }
+	{ "max-nodes", 0, "N", "cap on distinct call paths of a process" },    \
+	{ "max-functions", 0, "N", "cap on distinct functions (100000)" },     \
+	{ "max-threads", 0, "N", "threads that are kept apart (1000)" }
 
 /* Take the option @name, which is one of those above.  PL_GO_ON, or an exit
  * status when its argument is wrong, which has been complained of. */

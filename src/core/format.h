@@ -26,7 +26,17 @@
  * A recorder is one calling-context tree and its shadow stack: that of one
  * thread (of the whole process, or within one scope).  Only its thread writes
  * it.  Its nodes lie in NODES chunks that it owns, so that threads never share
- * a cache line.
+ * a cache line.  Past max_threads a new thread takes over the recorder of a
+ * thread that has ended, and its calls add to the same tree:
+ *
+ *	PL_RECORDER_ENDED	set	clear		set	clear
+ *	thread			-	 a		-	 b	...
+ *	valid until then	end_ticks  latest, stack  end_ticks  latest, stack
+ *				pauses	 pauses_now	pauses	 pauses_now
+ *
+ * What is valid while the flag is set is written while it is clear, and the
+ * other way round: one store of the flags switches from one to the other, and
+ * a reader of any state in between has every call once.
  *
  *	recorder ──root──► node (func 0)
  *	   │                 │ last ──► node f  ◄── next ── node g ◄─┐
@@ -104,6 +114,7 @@ enum pl_rec_flags {
 	PL_REC_F_LOST = 1 << 3,		/* no room: calls were lost */
 	PL_REC_F_EXEC_PENDING = 1 << 4,	/* inside exec*(): gone if it worked */
 	PL_REC_F_FORKED = 1 << 5,	/* began in a forked child */
+	PL_REC_F_MORE_FUNCTIONS = 1 << 6, /* max_functions was reached */
 };
 
 /* The first page of the file. */
@@ -172,7 +183,8 @@ struct pl_chunk {
 	uint32_t n_cells;		/* this one included */
 	uint32_t owner;			/* recorder, or 0 */
 	uint32_t used;			/* bytes of content in use */
-	uint32_t pad[11];
+	uint32_t next;			/* private: next unused stack, or 0 */
+	uint32_t pad[10];
 };
 
 /* Interned text: bytes as given (UTF-8 with surrogates passed), NUL after. */
@@ -213,7 +225,7 @@ struct pl_node {
 	uint64_t max;
 };
 
-/* Bits of pl_frame.flags */
+/* Bits of pl_frame.flags.  The bits above these are private to the writer. */
 enum pl_frame_flags {
 	PL_FRAME_C = 1 << 0,		/* a C function: ended by a C event */
 	PL_FRAME_CARRIED = 1 << 1,	/* open when the recording began (fork) */
@@ -258,11 +270,11 @@ struct pl_recorder {
 	uint32_t stack_cell;		/* cell id of frame 0 */
 	uint32_t stack_frames;		/* capacity */
 	uint32_t self;			/* own cell id */
-	uint32_t tid;			/* the system's thread id */
+	uint32_t tid;			/* the system's id of its last thread */
 	uint32_t name;			/* str, or 0 */
 	uint32_t scope;			/* str: label of its scope, or 0 */
-	uint64_t start_ticks;
-	uint64_t end_ticks;
+	uint64_t start_ticks;		/* of its first thread */
+	uint64_t end_ticks;		/* of its last one, if that has ended */
 	uint64_t n_unmatched;		/* leave events without their entry */
 	uint64_t n_lost;		/* calls with no room for a node */
 
@@ -272,7 +284,14 @@ struct pl_recorder {
 	uint32_t interp;		/* interpreter id */
 	uint64_t step;			/* reading of PL_CLOCK_STEP */
 	uint64_t priv;			/* struct pl_recorder_priv */
-	uint64_t pad[12];
+	/* Threads that had it one after the other; 0 and 1 are one.  Ticks
+	 * from the end of one to the beginning of the next, in all: until
+	 * end_ticks, and until now.  And where its last thread began. */
+	uint64_t pauses, pauses_now;
+	uint64_t last_start_ticks;	/* 0: start_ticks */
+	uint32_t n_threads;
+	uint32_t spare;
+	uint64_t pad[8];
 };
 
 _Static_assert(sizeof(struct pl_rec_header) <= PL_PAGE, "header is one page");

@@ -24,7 +24,7 @@ struct pl_options {
 	char out[4096];
 	char label[256];
 	enum pl_clock_kind clock;
-	uint32_t max_nodes;
+	uint32_t max_nodes, max_functions, max_threads;
 	bool builtins, all_calls, calibrate, start, ingest, collected;
 	uint8_t run[16], parent[16];	/* zeros when not given */
 };

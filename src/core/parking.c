@@ -83,14 +83,20 @@ static struct pl_parked *slot_of(struct pl_parking *p, uint64_t id)
 	return &p->slots[at];
 }
 
-/* Those with nothing in them are dropped on the way. */
+/* Slots with nothing in them are dropped on the way: stacks come and go, and
+ * the table grows with those that are there at once. */
 static bool slots_reserve(struct pl_parking *p)
 {
-	uint32_t size = p->slots ? (p->mask + 1) * 2 : FIRST_SLOTS;
-	struct pl_parking bigger = { .mask = size - 1 };
+	struct pl_parking bigger = { .mask = 0 };
+	uint32_t size = FIRST_SLOTS, n_used = 0;
 
 	if (p->slots && p->n_slots * 2 < p->mask)
 		return true;
+	for (uint32_t i = 0; p->slots && i <= p->mask; i++)
+		n_used += p->slots[i].block != 0;
+	while (size < n_used * 4)
+		size *= 2;
+	bigger.mask = size - 1;
 	bigger.slots = pl_pages_alloc(size * sizeof(*bigger.slots));
 	if (!bigger.slots)
 		return false;

@@ -377,22 +377,29 @@ struct pl_node *pl_child_add(struct pl_recorder *r, uint64_t key,
 
 /* --------------------------------------------------------------- stack -- */
 
+static uint32_t frames_in(const struct pl_chunk *chunk)
+{
+	return (uint32_t)(((size_t)chunk->n_cells - 1) * PL_CELL /
+			  sizeof(struct pl_frame));
+}
+
 static struct pl_chunk *take_stack(struct pl_recording *rec, size_t frames,
 				   uint32_t owner)
 {
 	struct pl_chunk *chunk = NULL;
+	uint32_t *at;
 
 	pthread_mutex_lock(&rec->lock);
-	for (uint32_t i = 0; i < rec->n_free_stacks; i++) {
-		struct pl_chunk *c = pl_cell_at(rec, rec->free_stacks[i]);
-
-		if (((size_t)c->n_cells - 1) * PL_CELL <
-		    frames * sizeof(struct pl_frame))
-			continue;
-		rec->free_stacks[i] = rec->free_stacks[--rec->n_free_stacks];
-		c->owner = owner;
-		chunk = c;
-		break;
+	for (at = &rec->free_stack; *at; at = &chunk->next) {
+		chunk = pl_cell_at(rec, *at);
+		if (frames_in(chunk) >= frames)
+			break;
+	}
+	if (*at) {
+		*at = chunk->next;
+		chunk->owner = owner;
+	} else {
+		chunk = NULL;
 	}
 	pthread_mutex_unlock(&rec->lock);
 	if (chunk)
@@ -401,13 +408,13 @@ static struct pl_chunk *take_stack(struct pl_recording *rec, size_t frames,
 				  frames * sizeof(struct pl_frame), owner);
 }
 
-static void give_stack(struct pl_recording *rec, uint32_t chunk)
+static void give_stack(struct pl_recording *rec, uint32_t id)
 {
-	uint32_t most = sizeof(rec->free_stacks) / sizeof(*rec->free_stacks);
+	struct pl_chunk *chunk = pl_cell_at(rec, id);
 
 	pthread_mutex_lock(&rec->lock);
-	if (rec->n_free_stacks < most)
-		rec->free_stacks[rec->n_free_stacks++] = chunk;
+	chunk->next = rec->free_stack;
+	rec->free_stack = id;
 	pthread_mutex_unlock(&rec->lock);
 }
 
@@ -417,8 +424,7 @@ static void use_stack(struct pl_recorder *r, struct pl_chunk *chunk)
 
 	r->stack = (uint64_t)(uintptr_t)frames;
 	r->stack_cell = pl_cell_of(recording_of(r), frames);
-	r->stack_frames = (uint32_t)(((size_t)chunk->n_cells - 1) * PL_CELL /
-				     sizeof(*frames));
+	r->stack_frames = frames_in(chunk);
 	r->limit = r->stack + (uint64_t)r->stack_frames * sizeof(*frames);
 }
 
@@ -456,6 +462,8 @@ static bool is_frame_of(struct pl_recorder *r, const struct pl_frame *f,
 {
 	const struct pl_node *n = pl_node_at(r, f->node);
 
+	if (f->flags & PL_FRAME_TAG)
+		return (f->flags & ~7u) == pl_frame_tag(key);
 	return n->key == key || (func && n->func == func);
 }
 
@@ -509,16 +517,20 @@ uint64_t pl_recorder_own_tick(struct pl_recorder *r)
 	return tick_from_anywhere(r, false);
 }
 
-static void init_flags(struct pl_recorder *r, struct pl_session *s)
+static uint32_t flags_of(const struct pl_session *s)
 {
-	r->clock = s->rec.header->clock;
+	return (s->options.builtins ? PL_RECORDER_BUILTINS : 0) |
+	       (s->options.all_calls ? PL_RECORDER_ALL_CALLS : 0) |
+	       (s->is_scope ? PL_RECORDER_SCOPE : 0) |
+	       (s->no_subcalls ? PL_RECORDER_NO_SUBCALLS : 0) |
+	       (s->inside ? PL_RECORDER_WITHIN : 0);
+}
+
+static void init_clock(struct pl_recorder *r, const struct pl_rec_header *h)
+{
+	r->clock = h->clock;
 	r->ticks_ns = r->clock == PL_CLOCK_WALL &&
-		      s->rec.header->tick_source == PL_TICK_NS;
-	r->flags = (s->options.builtins ? PL_RECORDER_BUILTINS : 0) |
-		   (s->options.all_calls ? PL_RECORDER_ALL_CALLS : 0) |
-		   (s->is_scope ? PL_RECORDER_SCOPE : 0) |
-		   (s->no_subcalls ? PL_RECORDER_NO_SUBCALLS : 0) |
-		   (s->inside ? PL_RECORDER_WITHIN : 0);
+		      h->tick_source == PL_TICK_NS;
 }
 
 /* The root and the node for lost calls: neither has a function. */
@@ -533,6 +545,15 @@ static bool init_nodes(struct pl_recorder *r)
 	r->cur = (uint64_t)(uintptr_t)root;
 	priv_of(r)->lost = pl_node_id(r, lost);
 	return true;
+}
+
+/* The root's frame alone. */
+static void begin_stack(struct pl_recorder *r, struct pl_chunk *chunk)
+{
+	use_stack(r, chunk);
+	*(struct pl_frame *)r->stack = (struct pl_frame){ .node = r->root };
+	r->sp = r->stack + sizeof(struct pl_frame);
+	r->cur = (uint64_t)(uintptr_t)pl_node_at(r, r->root);
 }
 
 struct pl_recorder *pl_recorder_new(struct pl_session *session)
@@ -551,17 +572,15 @@ struct pl_recorder *pl_recorder_new(struct pl_session *session)
 	r->base = (uint64_t)(uintptr_t)rec->base;
 	r->self = pl_cell_of(rec, r);
 	r->tid = (uint32_t)syscall(SYS_gettid);
-	init_flags(r, session);
+	init_clock(r, rec->header);
+	r->flags = flags_of(session);
 	stack = take_stack(rec, FIRST_FRAMES, r->self);
 	if (!stack || !init_nodes(r))
 		goto fail;
-	use_stack(r, stack);
-	*(struct pl_frame *)r->stack = (struct pl_frame){ .node = r->root };
-	r->sp = r->stack + sizeof(struct pl_frame);
+	begin_stack(r, stack);
 	p->tls = &pl_tls;
 	r->start_ticks = r->latest = pl_recorder_own_tick(r);
-	p->next = session->recorders;
-	session->recorders = p;
+	r->n_threads = 1;
 	return r;
 fail:
 	/* A thread of which nothing will be known. */
@@ -583,6 +602,15 @@ void pl_recorder_unwind(struct pl_recorder *r, bool may_call)
 	pl_parking_clear(&priv_of(r)->parking);
 }
 
+bool pl_recorder_is_open(const struct pl_recorder *r)
+{
+	const struct pl_recorder_priv *p =
+		(const struct pl_recorder_priv *)(uintptr_t)r->priv;
+
+	return r->sp > r->stack + sizeof(struct pl_frame) ||
+	       p->parking.frames || p->parking.slots;
+}
+
 void pl_recorder_end(struct pl_recorder *r)
 {
 	struct pl_recording *rec = recording_of(r);
@@ -591,8 +619,28 @@ void pl_recorder_end(struct pl_recorder *r)
 		return;
 	pl_recorder_unwind(r, false);
 	r->end_ticks = r->latest = pl_recorder_own_tick(r);
+	r->pauses = r->pauses_now;
 	__atomic_or_fetch(&r->flags, PL_RECORDER_ENDED, __ATOMIC_RELEASE);
 	give_stack(rec, r->stack_cell - 1);
+}
+
+bool pl_recorder_take_over(struct pl_recorder *r)
+{
+	struct pl_session *s = priv_of(r)->session;
+	struct pl_chunk *stack = take_stack(&s->rec, FIRST_FRAMES, r->self);
+
+	if (!stack)
+		return false;
+	/* Nobody reads any of this before the flag is cleared. */
+	begin_stack(r, stack);
+	r->tid = (uint32_t)syscall(SYS_gettid);
+	priv_of(r)->tls = &pl_tls;
+	r->latest = r->last_start_ticks = pl_recorder_own_tick(r);
+	r->pauses_now = r->pauses + (r->latest - r->end_ticks);
+	r->n_threads++;
+	r->name = 0;
+	__atomic_store_n(&r->flags, flags_of(s), __ATOMIC_RELEASE);
+	return true;
 }
 
 void pl_recorder_free_priv(struct pl_recorder_priv *p)

@@ -15,6 +15,10 @@
  *	nowhere                          ignore, count it: entered before we
  *	                                 began, or entered where no event tells
  *
+ * A callee that nobody keeps alive has no key of its own, since another may
+ * get its address.  Its node has a key made of the function (pl_unheld_key),
+ * and its frame a tag made of the address, by which its leave is found.
+ *
  * Children.  Up to CHILD_RING children a node's are found by walking the ring
  * from the one hit last; beyond, by a hash in private memory, so that a node
  * with 10,000 children costs what one with ten does.
@@ -56,7 +60,7 @@ struct pl_child_table {
 struct pl_recorder_priv {
 	struct pl_recorder *r;
 	struct pl_session *session;
-	struct pl_recorder_priv *next;	/* in the session's list */
+	struct pl_recorder_priv *next;	/* in one of the session's lists */
 	struct pl_tls *tls;		/* its thread's, NULL when that ended */
 	bool attached;			/* on its thread's list */
 	struct pl_node *free, *free_end; /* rest of the current chunk */
@@ -71,9 +75,18 @@ struct pl_recorder_priv {
 /* A recorder for the calling thread, its root open.  NULL: no room. */
 struct pl_recorder *pl_recorder_new(struct pl_session *session);
 
+/*
+ * The calling thread goes on with @r, whose thread has ended: its calls add to
+ * the same tree.  False without room: nothing was done.
+ */
+bool pl_recorder_take_over(struct pl_recorder *r);
+
 /* Close every open call at the recorder's clock.  @may_call: a clock that is
  * a Python callable may be called just now. */
 void pl_recorder_unwind(struct pl_recorder *r, bool may_call);
+
+/* Has it calls that pl_recorder_unwind would close, or that are parked? */
+bool pl_recorder_is_open(const struct pl_recorder *r);
 
 /* The thread is gone or has left the session: unwind, mark, give the stack
  * back.  The tree stays for readers. */
@@ -89,6 +102,12 @@ void pl_recorder_free_priv(struct pl_recorder_priv *priv);
  */
 struct pl_node *pl_child_add(struct pl_recorder *r, uint64_t key,
 			     uint32_t func);
+
+/* The key of a node whose callees are not kept alive: no address. */
+static inline uint64_t pl_unheld_key(uint32_t func)
+{
+	return UINT64_C(1) << 63 | func;
+}
 
 /* Its clock, read for our own book-keeping; a clock whose readings can be told
  * from outside is not read for that, and stands still. */

@@ -75,6 +75,24 @@ static inline void pl_push(struct pl_recorder *r, struct pl_node *n,
 	f->t0 = r->latest = pl_tick(r);
 }
 
+/* Above enum pl_frame_flags: a tag of the callee's address, never 0. */
+#define PL_FRAME_TAG 0x80000000u
+
+static inline uint32_t pl_frame_tag(uint64_t key)
+{
+	return PL_FRAME_TAG | ((uint32_t)(key >> 4) & 0xfffffff) << 3;
+}
+
+/* Open a call of @key that was just seen for the first time: its node @n may
+ * have another key, see recorder.h. */
+static inline void pl_push_new(struct pl_recorder *r, struct pl_node *n,
+			       uint64_t key, int resumed, uint32_t flags)
+{
+	if (pl_unlikely(n->key != key))
+		flags |= pl_frame_tag(key);
+	pl_push(r, n, resumed, flags);
+}
+
 /* Close the innermost call, which is of @n. */
 static inline void pl_pop(struct pl_recorder *r, struct pl_node *n,
 			  uint64_t now)

@@ -438,21 +438,34 @@ static uint32_t str_hash(struct pl_recording *rec, uint32_t id)
 	return pl_hash_bytes(s->bytes, s->len);
 }
 
+/* Where @text's id is, or belongs.  The set has room. */
+static uint32_t *str_slot(struct pl_recording *rec, const char *text,
+			  size_t len)
+{
+	struct pl_idset *set = &rec->str_set;
+	uint32_t at = pl_hash_bytes(text, len) & set->mask;
+
+	for (; set->slots[at]; at = (at + 1) & set->mask) {
+		const struct pl_str *s = str_at(rec, set->slots[at]);
+
+		if (s->len == len && !memcmp(s->bytes, text, len))
+			break;
+	}
+	return &set->slots[at];
+}
+
 static uint32_t str_locked(struct pl_recording *rec, const char *text,
 			   size_t len)
 {
-	struct pl_idset *set = &rec->str_set;
 	struct pl_str *s;
-	uint32_t at;
+	uint32_t *slot;
 
-	if (len > UINT32_MAX / 2 || !idset_reserve(rec, set, str_hash))
+	if (len > UINT32_MAX / 2 ||
+	    !idset_reserve(rec, &rec->str_set, str_hash))
 		return 0;
-	at = pl_hash_bytes(text, len) & set->mask;
-	for (; set->slots[at]; at = (at + 1) & set->mask) {
-		s = str_at(rec, set->slots[at]);
-		if (s->len == len && !memcmp(s->bytes, text, len))
-			return set->slots[at];
-	}
+	slot = str_slot(rec, text, len);
+	if (*slot)
+		return *slot;
 	/* length, bytes, NUL, rounded up to 8 */
 	s = carve(rec, &rec->strings, PL_CHUNK_STRINGS,
 		  (sizeof(*s) + len + 1 + 7) & ~(size_t)7,
@@ -461,9 +474,9 @@ static uint32_t str_locked(struct pl_recording *rec, const char *text,
 		return 0;
 	memcpy(s->bytes, text, len);
 	s->len = (uint32_t)len;
-	set->slots[at] = (uint32_t)(((uint8_t *)s - rec->base) / 8);
-	set->n++;
-	return set->slots[at];
+	*slot = (uint32_t)(((uint8_t *)s - rec->base) / 8);
+	rec->str_set.n++;
+	return *slot;
 }
 
 uint32_t pl_recording_str(struct pl_recording *rec, const char *text,
@@ -498,24 +511,48 @@ static uint32_t func_hash(struct pl_recording *rec, uint32_t id)
 	return label_hash(f->file, f->name, f->line, f->kind);
 }
 
-static uint32_t func_locked(struct pl_recording *rec,
-			    const struct pl_funcdesc *d)
+/* Where the function's id is, or belongs.  The set has room. */
+static uint32_t *func_slot(struct pl_recording *rec, uint32_t file,
+			   uint32_t name, const struct pl_funcdesc *d)
+{
+	struct pl_idset *set = &rec->func_set;
+	uint32_t at = label_hash(file, name, d->line, d->kind) & set->mask;
+
+	for (; set->slots[at]; at = (at + 1) & set->mask) {
+		const struct pl_func *f = func_at(rec, set->slots[at]);
+
+		if (f->file == file && f->name == name && f->line == d->line &&
+		    f->kind == (uint32_t)d->kind)
+			break;
+	}
+	return &set->slots[at];
+}
+
+/* Its id if it is there already, else 0; adds nothing, no text either. */
+static uint32_t known_func(struct pl_recording *rec,
+			   const struct pl_funcdesc *d)
+{
+	uint32_t file, name;
+
+	if (!rec->func_set.slots)
+		return 0;
+	file = *str_slot(rec, d->file, d->file_len);
+	name = *str_slot(rec, d->name, d->name_len);
+	return file && name ? *func_slot(rec, file, name, d) : 0;
+}
+
+static uint32_t add_func(struct pl_recording *rec, const struct pl_funcdesc *d)
 {
 	uint32_t file = str_locked(rec, d->file, d->file_len);
 	uint32_t name = str_locked(rec, d->name, d->name_len);
-	struct pl_idset *set = &rec->func_set;
 	struct pl_func *f;
-	uint32_t at;
+	uint32_t *slot;
 
-	if (!file || !name || !idset_reserve(rec, set, func_hash))
+	if (!file || !name || !idset_reserve(rec, &rec->func_set, func_hash))
 		return 0;
-	at = label_hash(file, name, d->line, d->kind) & set->mask;
-	for (; set->slots[at]; at = (at + 1) & set->mask) {
-		f = func_at(rec, set->slots[at]);
-		if (f->file == file && f->name == name && f->line == d->line &&
-		    f->kind == (uint32_t)d->kind)
-			return set->slots[at];
-	}
+	slot = func_slot(rec, file, name, d);
+	if (*slot)
+		return *slot;
 	f = carve(rec, &rec->funcs, PL_CHUNK_FUNCS, sizeof(*f),
 		  2 * PL_PAGE - PL_CELL);
 	if (!f)
@@ -527,9 +564,53 @@ static uint32_t func_locked(struct pl_recording *rec,
 	f->kind = d->kind;
 	f->name = name;
 	f->file = file;
-	set->slots[at] = (uint32_t)(((uint8_t *)f - rec->base) / 32);
-	set->n++;
-	return set->slots[at];
+	*slot = (uint32_t)(((uint8_t *)f - rec->base) / 32);
+	rec->func_set.n++;
+	return *slot;
+}
+
+static bool has_all_functions(const struct pl_recording *rec)
+{
+	return rec->max_functions &&
+	       rec->func_set.n - rec->n_more >= rec->max_functions;
+}
+
+/* The function that stands for @d and others of its file and kind. */
+static uint32_t more_functions(struct pl_recording *rec,
+			       const struct pl_funcdesc *d)
+{
+	static const char name[] = PL_MORE_FUNCTIONS, file[] = "(more files)";
+	struct pl_funcdesc more = {
+		.file = d->file, .file_len = d->file_len,
+		.name = name, .name_len = sizeof(name) - 1, .kind = d->kind,
+	};
+	uint32_t id = known_func(rec, &more);
+
+	/* All that is not Python has one file. */
+	if (!id && d->kind == PL_FUNC_PYTHON &&
+	    rec->n_more > rec->max_functions / 16) {
+		more.file = file;
+		more.file_len = sizeof(file) - 1;
+		id = known_func(rec, &more);
+	}
+	if (id)
+		return id;
+	id = add_func(rec, &more);
+	rec->n_more += id != 0;
+	__atomic_or_fetch(&rec->header->flags, PL_REC_F_MORE_FUNCTIONS,
+			  __ATOMIC_RELAXED);
+	return id;
+}
+
+static uint32_t func_locked(struct pl_recording *rec,
+			    const struct pl_funcdesc *d)
+{
+	uint32_t id;
+
+	if (d->kind == PL_FUNC_SPECIAL || !has_all_functions(rec))
+		return add_func(rec, d);
+	id = known_func(rec, d);
+	return id ? id : more_functions(rec, d);
 }
 
 uint32_t pl_recording_func(struct pl_recording *rec,
@@ -628,25 +709,26 @@ static void forget_in_chunk(struct pl_chunk *chunk, const uint64_t *keys,
 	struct pl_node *node = (struct pl_node *)(chunk + 1);
 	struct pl_node *end = node + chunk->used / sizeof(*node);
 
-	for (; node < end; node++)
-		if (pl_key_is_among(node->key, keys, n))
-			node->key = 0;
+	for (; node < end; node++) {
+		uint64_t key = __atomic_load_n(&node->key, __ATOMIC_RELAXED);
+
+		/* Its thread may give it another key meanwhile. */
+		if (pl_key_is_among(key, keys, n))
+			__atomic_compare_exchange_n(&node->key, &key, 0, false,
+						    __ATOMIC_RELAXED,
+						    __ATOMIC_RELAXED);
+	}
 }
 
-bool pl_recording_forget_keys(struct pl_recording *rec, const uint64_t *keys,
-			      size_t n)
+static bool forget_in_map(struct pl_keymap *map, const uint64_t *keys,
+			  size_t n)
 {
-	struct pl_keymap *map = &rec->keys;
 	struct pl_keymap left = { .mask = map->mask };
-	struct pl_chunk *chunk;
 
-	if (!n || !map->slots)
-		return true;
 	left.slots = pl_pages_alloc(((size_t)map->mask + 1) *
 				    sizeof(*left.slots));
 	if (!left.slots)
 		return false;
-	pthread_mutex_lock(&rec->lock);
 	for (uint32_t i = 0; i <= map->mask; i++) {
 		if (!map->slots[i].key ||
 		    pl_key_is_among(map->slots[i].key, keys, n))
@@ -657,12 +739,33 @@ bool pl_recording_forget_keys(struct pl_recording *rec, const uint64_t *keys,
 	pl_pages_free(map->slots, ((size_t)map->mask + 1) *
 		      sizeof(*map->slots));
 	*map = left;
+	return true;
+}
+
+static void forget_in_nodes(struct pl_recording *rec, const uint64_t *keys,
+			    size_t n)
+{
+	struct pl_chunk *chunk;
+
 	for (uint64_t page = 1; page < rec->next_page;
 	     page += (uint64_t)chunk->n_cells * PL_CELL / PL_PAGE) {
 		chunk = (struct pl_chunk *)(rec->base + page * PL_PAGE);
 		if (chunk->kind == PL_CHUNK_NODES)
 			forget_in_chunk(chunk, keys, n);
 	}
+}
+
+bool pl_recording_forget_keys(struct pl_recording *rec, const uint64_t *keys,
+			      size_t n)
+{
+	bool ok = true;
+
+	pthread_mutex_lock(&rec->lock);
+	if (n && rec->keys.slots) {
+		ok = forget_in_map(&rec->keys, keys, n);
+		if (ok)
+			forget_in_nodes(rec, keys, n);
+	}
 	pthread_mutex_unlock(&rec->lock);
-	return true;
+	return ok;
 }

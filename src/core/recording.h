@@ -51,6 +51,9 @@ struct pl_keymap {
 	uint32_t mask, n;
 };
 
+/* What the function that stands for others is called. */
+#define PL_MORE_FUNCTIONS "(more functions)"
+
 struct pl_recording {
 	uint8_t *base;
 	struct pl_rec_header *header;	/* == base */
@@ -66,9 +69,10 @@ struct pl_recording {
 	struct pl_idset str_set, func_set;
 	struct pl_keymap keys;
 
-	/* Stacks of ended threads, to be used again (cell ids of chunks). */
-	uint32_t free_stacks[16];
-	uint32_t n_free_stacks;
+	uint32_t max_functions;		/* 0: no cap; see pl_recording_func */
+	uint32_t n_more;		/* functions that stand for others */
+
+	uint32_t free_stack;		/* unused stacks, chained by ->next */
 
 	struct pl_error lost;		/* why it could not grow, at first */
 	/* So many of the next that want it to grow are refused unasked, and
@@ -98,6 +102,13 @@ struct pl_chunk *pl_recording_chunk(struct pl_recording *rec,
 /* Intern; 0 when there is no room.  Take the lock. */
 uint32_t pl_recording_str(struct pl_recording *rec, const char *text,
 			  size_t len);
+
+/*
+ * The same for a function.  Past max_functions a new one is not added.  One
+ * function of its file and kind, called "(more functions)", stands for all
+ * such functions; past a number of files (max_functions / 16), one of file
+ * "(more files)" does.  Functions of kind PL_FUNC_SPECIAL are always added.
+ */
 uint32_t pl_recording_func(struct pl_recording *rec,
 			   const struct pl_funcdesc *desc);
 
@@ -109,7 +120,7 @@ bool pl_recording_set_key(struct pl_recording *rec, uint64_t key,
 /*
  * Take @n keys back, in ascending order: no node has one of them any more, so
  * that what they were the addresses of may go.  False without memory: nothing
- * was done.  No other thread may be recording.
+ * was done.  Other threads may be recording, but none a call of these keys.
  */
 bool pl_recording_forget_keys(struct pl_recording *rec, const uint64_t *keys,
 			      size_t n);

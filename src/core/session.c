@@ -45,21 +45,56 @@ static struct pl_recorder_priv *find_priv(struct pl_session *s,
 	return NULL;
 }
 
+/* One that has ended and may go on as a new one of @s would be. */
+static bool fits(const struct pl_session *s, const struct pl_recorder *r)
+{
+	return r->scope_id == s->scope_id && r->scope == s->scope &&
+	       !(r->flags & PL_RECORDER_NO_SUBCALLS) == !s->no_subcalls &&
+	       !(r->flags & PL_RECORDER_WITHIN) == !s->inside;
+}
+
+static struct pl_recorder_priv *take_over(struct pl_session *s)
+{
+	struct pl_recorder_priv *p, **at = &s->ended;
+
+	if (!s->options.max_threads ||
+	    s->n_recorders < s->options.max_threads)
+		return NULL;
+	while ((p = *at) && !fits(s, p->r))
+		at = &p->next;
+	if (!p || !pl_recorder_take_over(p->r))
+		return NULL;
+	*at = p->next;
+	return p;
+}
+
+static struct pl_recorder_priv *make(struct pl_session *s)
+{
+	struct pl_recorder *r = pl_recorder_new(s);
+
+	if (!r)
+		return NULL;
+	r->scope_id = s->scope_id;
+	r->scope = s->scope;
+	s->n_recorders++;
+	return (struct pl_recorder_priv *)r->priv;
+}
+
 /* The calling thread's recorder in @s, made if need be; NULL: no room. */
 static struct pl_recorder_priv *attach(struct pl_session *s,
 				       struct pl_tls *tls)
 {
 	struct pl_recorder_priv *p = find_priv(s, tls);
-	struct pl_recorder *r;
 
 	if (!p) {
-		r = pl_recorder_new(s);
-		if (!r)
+		p = take_over(s);
+		if (!p)
+			p = make(s);
+		if (!p)
 			return NULL;
-		p = (struct pl_recorder_priv *)r->priv;
 		p->tls = tls;
-		r->scope_id = s->scope_id;
-		r->scope = s->scope;
+		p->next = s->recorders;
+		s->recorders = p;
 		if (!tls->registered) {
 			pthread_setspecific(thread_end_key, tls);
 			tls->registered = true;
@@ -67,6 +102,20 @@ static struct pl_recorder_priv *attach(struct pl_session *s,
 	}
 	p->attached = true;
 	return p;
+}
+
+/* End @p, one of the list of those in use at *@at; its place there is the next
+ * one's. */
+static void end_recorder(struct pl_session *s, struct pl_recorder_priv **at)
+{
+	struct pl_recorder_priv *p = *at;
+
+	pl_recorder_end(p->r);
+	p->tls = NULL;
+	p->attached = false;
+	*at = p->next;
+	p->next = s->ended;
+	s->ended = p;
 }
 
 static void rebuild(struct pl_tls *tls)
@@ -105,22 +154,32 @@ void pl_tls_sync(struct pl_tls *tls)
 	pthread_mutex_unlock(&registry_lock);
 }
 
+/* A list may hold an old recorder of a reused address. */
+static void thread_leaves(struct pl_session *s, const struct pl_tls *tls)
+{
+	struct pl_recorder_priv **at = &s->recorders, *p;
+
+	while ((p = *at)) {
+		if (p->tls == tls && s->state != PL_SESSION_DONE) {
+			end_recorder(s, at);
+			continue;
+		}
+		if (p->tls == tls) {
+			p->tls = NULL;
+			p->attached = false;
+		}
+		at = &p->next;
+	}
+}
+
 static void thread_ends(void *arg)
 {
 	struct pl_tls *tls = arg;
 
 	pthread_mutex_lock(&registry_lock);
-	for (struct pl_session *s = registry; s; s = s->next) {
-		struct pl_recorder_priv *p;
-
-		/* A list may hold an old recorder of a reused address. */
-		while (!s->fork_pending && (p = find_priv(s, tls))) {
-			if (s->state != PL_SESSION_DONE)
-				pl_recorder_end(p->r);
-			p->tls = NULL;
-			p->attached = false;
-		}
-	}
+	for (struct pl_session *s = registry; s; s = s->next)
+		if (!s->fork_pending)
+			thread_leaves(s, tls);
 	tls->first = tls->only = NULL;
 	tls->registered = false;
 	pthread_mutex_unlock(&registry_lock);
@@ -196,13 +255,13 @@ static void after_fork_parent(void)
 /* Threads other than the one that forked are not in the child. */
 static void drop_other_threads(struct pl_session *s)
 {
-	for (struct pl_recorder_priv *p = s->recorders; p; p = p->next) {
-		if (!p->tls || p->tls == &pl_tls)
-			continue;
-		p->tls = NULL;
-		p->attached = false;
-		pl_recorder_end(p->r);
-	}
+	struct pl_recorder_priv **at = &s->recorders;
+
+	while (*at)
+		if ((*at)->tls && (*at)->tls != &pl_tls)
+			end_recorder(s, at);
+		else
+			at = &(*at)->next;
 }
 
 static void after_fork_child(void)
@@ -222,15 +281,21 @@ static void after_fork_child(void)
 	pthread_mutex_init(&registry_lock, NULL);
 }
 
-static void forget_recorders(struct pl_session *s)
+static void forget_list(struct pl_recorder_priv **list)
 {
-	struct pl_recorder_priv *p, *next;
+	struct pl_recorder_priv *p;
 
-	for (p = s->recorders; p; p = next) {
-		next = p->next;
+	while ((p = *list)) {
+		*list = p->next;
 		pl_recorder_free_priv(p);
 	}
-	s->recorders = NULL;
+}
+
+static void forget_recorders(struct pl_session *s)
+{
+	forget_list(&s->recorders);
+	forget_list(&s->ended);
+	s->n_recorders = 0;
 }
 
 static uint32_t copy_func(struct pl_recording *to,
@@ -385,11 +450,31 @@ int pl_session_start(struct pl_session *s, struct pl_error *err)
 	return 0;
 }
 
-static void unwind_all(struct pl_session *s)
+static void unwind_all(struct pl_session *s, bool may_call)
 {
 	for (struct pl_recorder_priv *p = s->recorders; p; p = p->next)
-		if (!(p->r->flags & PL_RECORDER_ENDED))
-			pl_recorder_unwind(p->r, true);
+		pl_recorder_unwind(p->r, may_call);
+}
+
+/*
+ * A timer of the user's runs Python code, which has events, which may want the
+ * lock: the list is looked at under the lock, and may change between two
+ * recorders.
+ */
+static void unwind_by_timer(struct pl_session *s)
+{
+	struct pl_recorder_priv *p;
+
+	for (;;) {
+		pthread_mutex_lock(&registry_lock);
+		p = s->recorders;
+		while (p && !pl_recorder_is_open(p->r))
+			p = p->next;
+		pthread_mutex_unlock(&registry_lock);
+		if (!p)
+			return;
+		pl_recorder_unwind(p->r, true);
+	}
 }
 
 void pl_session_stop(struct pl_session *s)
@@ -412,24 +497,39 @@ void pl_session_stop(struct pl_session *s)
 		pthread_mutex_lock(&registry_lock);
 	}
 	if (was_on && !s->timer)
-		unwind_all(s);
+		unwind_all(s, true);
 	pthread_mutex_unlock(&registry_lock);
 	pl_tls_sync(&pl_tls);
-	/* A timer of the user's runs Python code, which has events, which may
-	 * want the lock. */
 	if (was_on && s->timer)
-		unwind_all(s);
+		unwind_by_timer(s);
+}
+
+void pl_session_unwind(struct pl_session *s)
+{
+	pthread_mutex_lock(&registry_lock);
+	if (!s->fork_pending)
+		unwind_all(s, false);
+	pthread_mutex_unlock(&registry_lock);
+}
+
+void pl_session_builtins(struct pl_session *s, bool builtins)
+{
+	pthread_mutex_lock(&registry_lock);
+	s->options.builtins = builtins;
+	for (struct pl_recorder_priv *p = s->recorders; p; p = p->next) {
+		if (s->fork_pending)
+			break;
+		p->r->flags &= ~(uint32_t)PL_RECORDER_BUILTINS;
+		p->r->flags |= builtins ? PL_RECORDER_BUILTINS : 0;
+	}
+	pthread_mutex_unlock(&registry_lock);
 }
 
 void pl_session_split(struct pl_session *s)
 {
 	pthread_mutex_lock(&registry_lock);
-	for (struct pl_recorder_priv *p = s->recorders; p; p = p->next) {
-		if (s->state != PL_SESSION_IDLE || s->fork_pending)
-			break;
-		pl_recorder_end(p->r);
-		p->tls = NULL;
-	}
+	while (s->recorders && s->state == PL_SESSION_IDLE && !s->fork_pending)
+		end_recorder(s, &s->recorders);
 	pthread_mutex_unlock(&registry_lock);
 }
 
@@ -529,6 +629,7 @@ static void describe(struct pl_session *s)
 	memcpy(h->run_uuid, s->options.run, 16);
 	memcpy(h->parent_uuid, s->options.parent, 16);
 	h->max_nodes = s->options.max_nodes;
+	rec->max_functions = s->options.max_functions;
 	h->flags |= (s->options.builtins ? PL_REC_F_BUILTINS : 0) |
 		    (s->options.all_calls ? PL_REC_F_ALL_CALLS : 0);
 }

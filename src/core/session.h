@@ -18,6 +18,10 @@
  *	                    ▼
  *	                   DONE          the recording is complete and closed
  *
+ * When a thread ends, its recorder goes to the list `ended`.  Once a session
+ * has max_threads recorders, a new thread takes over the one that ended last,
+ * so that a program may start threads for ever.
+ *
  * `pl_epoch` says that the set of sessions that cover all threads has changed;
  * a thread whose copy is older brings its list up to date at its next event,
  * under the registry's lock.  That is the only thing a thread's hot path
@@ -69,7 +73,9 @@ struct pl_session {
 	/* Where to say that something went wrong in a child. */
 	void (*complain)(const struct pl_error *err);
 
-	struct pl_recorder_priv *recorders; /* newest first */
+	struct pl_recorder_priv *recorders; /* in use, newest first */
+	struct pl_recorder_priv *ended;	/* last ended first */
+	uint32_t n_recorders;		/* of both lists */
 	struct pl_carry carry;
 	void *probe;			/* the probe's own, see probe.c */
 	struct pl_session *next;	/* in the registry */
@@ -139,6 +145,12 @@ int pl_session_open_private(struct pl_session *s, enum pl_clock_kind clock,
 /* Begin and end recording on this thread, or on all.  Idempotent. */
 int pl_session_start(struct pl_session *s, struct pl_error *err);
 void pl_session_stop(struct pl_session *s);
+
+/* Close calls that an event under way when the session stopped has left. */
+void pl_session_unwind(struct pl_session *s);
+
+/* Record C functions or not, from here on. */
+void pl_session_builtins(struct pl_session *s, bool builtins);
 
 /* While the session is off: end its recorders, so that the next start makes
  * new ones, with the flags that the session has by then. */

@@ -48,6 +48,7 @@ struct loader {
 	uint32_t *index;		/* by cell: tree index + 1, or TAKEN */
 	uint32_t n_cells;
 	bool completed;			/* leave open calls out */
+	bool ended;			/* as it was when we began */
 	struct pending {
 		uint32_t cell, parent;
 	} *stack;
@@ -199,7 +200,7 @@ static uint64_t last_instant(const struct loader *l)
 {
 	const struct pl_recorder *r = l->r;
 
-	if (r->flags & PL_RECORDER_ENDED)
+	if (l->ended)
 		return r->end_ticks;
 	if (r->clock == PL_CLOCK_WALL && l->rf->latest_ticks > r->latest)
 		return l->rf->latest_ticks;
@@ -213,12 +214,14 @@ static uint64_t last_instant(const struct loader *l)
  */
 static void add_open_calls(struct loader *l)
 {
-	uint64_t until = last_instant(l), from = l->r->start_ticks;
+	uint64_t until = last_instant(l), from = l->r->last_start_ticks;
 	const struct pl_frame *frames;
 	size_t n;
 
-	if (l->r->flags & PL_RECORDER_ENDED)
+	if (l->ended)
 		return;
+	if (!from)
+		from = l->r->start_ticks;
 	frames = pl_recfile_frames(l->rf, l->r, &n);
 	for (size_t i = 1; frames && i < n; i++) {
 		uint32_t cell = frames[i].node;
@@ -304,19 +307,21 @@ static void derive(struct pl_tree *tree)
 }
 
 /*
- * The root's total is the time that the recorder was there.  Outside of all
- * calls the last event must do: profiling may have been off since.
+ * The root's total is the time that the recorder's threads were there.  Outside
+ * of all calls the last event must do: profiling may have been off since.  The
+ * difference may wrap around: where a clock is each thread's own, the next
+ * thread begins before the last one ended.
  */
 static void span_root(struct loader *l)
 {
 	const struct pl_recorder *r = l->r;
 	struct pl_tree_node *root = l->tree->nodes;
 	bool in_call = r->sp - r->stack > sizeof(struct pl_frame);
-	uint64_t end = in_call || (r->flags & PL_RECORDER_ENDED) ?
-		       last_instant(l) : r->latest;
+	uint64_t end = in_call || l->ended ? last_instant(l) : r->latest;
+	uint64_t span = end - r->start_ticks -
+			(l->ended ? r->pauses : r->pauses_now);
 
-	root->total_ns = end > r->start_ticks ?
-			 pl_recfile_ns(l->rf, end - r->start_ticks) : 0;
+	root->total_ns = (int64_t)span > 0 ? pl_recfile_ns(l->rf, span) : 0;
 }
 
 static void finish_root(struct pl_tree *tree)
@@ -336,7 +341,7 @@ static void leave_out_open_calls(struct loader *l)
 	const struct pl_frame *frames;
 	size_t n;
 
-	if (l->r->flags & PL_RECORDER_ENDED)
+	if (l->ended)
 		return;
 	frames = pl_recfile_frames(l->rf, l->r, &n);
 	for (size_t i = 1; frames && i < n; i++) {
@@ -405,6 +410,8 @@ static int load_tree(struct pl_tree *tree, const struct pl_recfile *rf,
 	if (!l.r)
 		return pl_fail(err, PL_ERR_NOENT,
 			       "the recording has no recorder %u", recorder);
+	l.ended = __atomic_load_n(&l.r->flags, __ATOMIC_ACQUIRE) &
+		  PL_RECORDER_ENDED;
 	if (!l.r->root)
 		return 0;
 	if (!pl_recfile_node(rf, l.r->root)) {

@@ -23,7 +23,7 @@
 #include <sqlite3.h>
 
 #define PL_STORE_APPLICATION_ID 0x504c4654	/* "PLFT" */
-#define PL_STORE_VERSION 2
+#define PL_STORE_VERSION 3
 
 struct pl_store {
 	sqlite3 *db;

@@ -27,9 +27,10 @@ static int add_process(struct import *im, const char *argv, size_t len)
 	int rc = pl_db_prepare(im->store, &stmt, "INSERT INTO processes "
 			       "(run_id, uuid, started_ns, ended_ns, "
 			       "end_reason, argv, command, clock, ns_per_tick, "
-			       "last_tick, builtins, all_calls, forked) VALUES "
-			       "(?, ?, ?, ?, 'exit', ?, ?, 'wall', 1, 0, 1, 0, "
-			       "0) RETURNING id", im->err);
+			       "last_tick, builtins, all_calls, forked, "
+			       "more_functions) VALUES (?, ?, ?, ?, 'exit', ?, "
+			       "?, 'wall', 1, 0, 1, 0, 0, 0) RETURNING id",
+			       im->err);
 
 	if (!rc && len && !command)
 		rc = pl_fail(im->err, PL_ERR_NOMEM, "no memory");
@@ -48,10 +49,10 @@ static int add_thread(struct import *im)
 	uint64_t n_calls = 0;
 	sqlite3_stmt *stmt;
 	int rc = pl_db_prepare(im->store, &stmt, "INSERT INTO threads "
-			       "(process_id, is_scope, interpreter, counted, "
-			       "duration_ns, n_calls, n_unmatched, n_lost, "
-			       "folded) VALUES (?, 0, 0, 1, 0, ?, 0, 0, 0) "
-			       "RETURNING id", im->err);
+			       "(process_id, n_threads, is_scope, interpreter, "
+			       "counted, duration_ns, n_calls, n_unmatched, "
+			       "n_lost, folded) VALUES (?, 1, 0, 0, 1, 0, ?, "
+			       "0, 0, 0) RETURNING id", im->err);
 
 	if (rc)
 		return rc;

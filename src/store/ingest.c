@@ -151,9 +151,10 @@ static int64_t ended_ns(const struct pl_recfile *rf)
 static const char add_process_sql[] =
 	"INSERT INTO processes (id, run_id, uuid, parent_uuid, pid, ppid, "
 	"started_ns, ended_ns, end_reason, end_status, argv, command, clock, "
-	"ns_per_tick, last_tick, builtins, all_calls, forked, max_nodes, cwd, "
-	"exe, host, python, git) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id";
+	"ns_per_tick, last_tick, builtins, all_calls, forked, max_nodes, "
+	"more_functions, cwd, exe, host, python, git) VALUES (?, ?, ?, ?, ?, "
+	"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+	"RETURNING id";
 
 static void bind_texts(struct ingest *in, sqlite3_stmt *stmt, int at)
 {
@@ -189,7 +190,7 @@ static int add_process_row(struct ingest *in)
 		return pl_fail(in->err, PL_ERR_NOMEM, "no memory");
 	}
 	pl_uuid_format(h->parent_uuid, parent);
-	pl_db_bind(stmt, "nissiiiisnbssruiiin",
+	pl_db_bind(stmt, "nissiiiisnbssruiiini",
 		   in->process ? in->process : (int64_t)-1, in->run, in->uuid,
 		   has_parent ? parent : NULL, (int64_t)h->pid,
 		   (int64_t)h->ppid, h->start.real_ns, ended_ns(in->rf),
@@ -199,8 +200,9 @@ static int add_process_row(struct ingest *in)
 		   (int64_t)!!(h->flags & PL_REC_F_BUILTINS),
 		   (int64_t)!!(h->flags & PL_REC_F_ALL_CALLS),
 		   (int64_t)!!(h->flags & PL_REC_F_FORKED),
-		   h->max_nodes ? (int64_t)h->max_nodes : (int64_t)-1);
-	bind_texts(in, stmt, 20);
+		   h->max_nodes ? (int64_t)h->max_nodes : (int64_t)-1,
+		   (int64_t)!!(h->flags & PL_REC_F_MORE_FUNCTIONS));
+	bind_texts(in, stmt, 21);
 	rc = pl_db_value(in->store, stmt, &in->process, in->err);
 	sqlite3_finalize(stmt);
 	free(command);
@@ -430,24 +432,36 @@ static int add_stats(struct ingest *in, int64_t thread,
 static const char add_thread_sql[] =
 	"INSERT INTO threads (process_id, tid, is_scope, scope_id, "
 	"interpreter, counted, started_ns, duration_ns, first_node, last_node, "
-	"n_calls, n_unmatched, n_lost, folded, name, scope) VALUES "
-	"(?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id";
+	"n_calls, n_unmatched, n_lost, folded, n_threads, name, scope) VALUES "
+	"(?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id";
+
+/* What the row is called; @buf is for what the recording does not hold. */
+static const char *thread_name(struct ingest *in, const struct pl_recorder *r,
+			       char buf[32], size_t *len)
+{
+	if (r->n_threads <= 1)
+		return pl_recfile_str(in->rf, r->name, len);
+	*len = (size_t)snprintf(buf, 32, "(%u threads)", r->n_threads);
+	return buf;
+}
 
 static int add_thread_row(struct ingest *in, const struct pl_recorder *r,
 			  uint64_t n_calls, int64_t *id)
 {
 	const struct pl_tree *tree = &in->tree;
 	bool scope = r->flags & PL_RECORDER_SCOPE;
+	int64_t n_threads = r->n_threads > 1 ? r->n_threads : 1;
 	const char *name, *scope_name;
 	size_t name_len, scope_len;
+	char several[32];
 	sqlite3_stmt *stmt;
 	int rc = pl_db_prepare(in->store, &stmt, add_thread_sql, in->err);
 
 	if (rc)
 		return rc;
-	name = pl_recfile_str(in->rf, r->name, &name_len);
+	name = thread_name(in, r, several, &name_len);
 	scope_name = pl_recfile_str(in->rf, r->scope, &scope_len);
-	pl_db_bind(stmt, "iiiniiinnuuuitt", in->process, (int64_t)r->tid,
+	pl_db_bind(stmt, "iiiniiinnuuuiitt", in->process, (int64_t)r->tid,
 		   (int64_t)scope, scope ? (int64_t)r->scope_id : (int64_t)-1,
 		   (int64_t)r->interp,
 		   pl_recfile_real_ns(in->rf, r->start_ticks),
@@ -455,8 +469,8 @@ static int add_thread_row(struct ingest *in, const struct pl_recorder *r,
 		   tree->n ? in->next_node : (int64_t)-1,
 		   tree->n ? in->next_node + tree->n - 1 : (int64_t)-1,
 		   n_calls, r->n_unmatched, r->n_lost,
-		   (int64_t)!!r->fold_root, name, name_len, scope_name,
-		   scope_len);
+		   (int64_t)!!r->fold_root, n_threads, name, name_len,
+		   scope_name, scope_len);
 	if (in->rf->header.clock != PL_CLOCK_WALL)
 		sqlite3_bind_null(stmt, 6);
 	rc = pl_db_value(in->store, stmt, id, in->err);

@@ -85,13 +85,15 @@ static bool read_thread(sqlite3_stmt *stmt, struct pl_thread *t)
 	t->n_calls = (uint64_t)sqlite3_column_int64(stmt, 9);
 	t->scope = NULL;
 	t->has_costs = sqlite3_column_int(stmt, 10);
-	return pl_db_text_dup(stmt, 11, &t->name) &&
-	       pl_db_text_dup(stmt, 12, &t->scope);
+	t->more_functions = sqlite3_column_int(stmt, 11);
+	return pl_db_text_dup(stmt, 12, &t->name) &&
+	       pl_db_text_dup(stmt, 13, &t->scope);
 }
 
 static const char threads_sql[] =
 	"SELECT t.id, p.id, pid, tid, counted, folded, duration_ns, "
-	"first_node, last_node, n_calls, cost_py_in_ns IS NOT NULL, name, scope "
+	"first_node, last_node, n_calls, cost_py_in_ns IS NOT NULL, "
+	"more_functions, name, scope "
 	"FROM processes p JOIN threads t ON t.process_id = p.id "
 	"WHERE run_id = ?1 AND (?2 = 0 OR p.id = ?2) "
 	"AND (?3 = 0 OR t.id = ?3) ORDER BY t.id";
@@ -424,6 +426,7 @@ static int add_threads(struct loader *l, const struct pl_thread *threads,
 		if (!threads[i].counted && !all)
 			continue;
 		l->out->folded |= threads[i].folded;
+		l->out->more_functions |= threads[i].more_functions;
 		rc = add_thread_figures(l, figures, threads[i].id);
 		if (!rc && with_edges)
 			rc = add_thread_edges(l, edges, threads[i].id);

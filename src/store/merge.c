@@ -61,12 +61,13 @@ static int map_functions(struct merge *m)
 /* --------------------------------------------------------------- threads -- */
 
 static const char add_thread_sql[] =
-	"INSERT INTO main.threads (process_id, tid, name, is_scope, scope_id, "
-	"scope, interpreter, counted, started_ns, duration_ns, first_node, "
-	"last_node, n_calls, n_unmatched, n_lost, folded) "
-	"SELECT ?1, tid, name, is_scope, scope_id, scope, interpreter, "
-	"counted, started_ns, duration_ns, first_node + ?2, last_node + ?2, "
-	"n_calls, n_unmatched, n_lost, folded FROM source.threads "
+	"INSERT INTO main.threads (process_id, n_threads, tid, name, is_scope, "
+	"scope_id, scope, interpreter, counted, started_ns, duration_ns, "
+	"first_node, last_node, n_calls, n_unmatched, n_lost, folded) "
+	"SELECT ?1, n_threads, tid, name, is_scope, scope_id, scope, "
+	"interpreter, counted, started_ns, duration_ns, first_node + ?2, "
+	"last_node + ?2, n_calls, n_unmatched, n_lost, folded "
+	"FROM source.threads "
 	"WHERE id = ?3 RETURNING id";
 
 static const char add_nodes_sql[] =
@@ -140,6 +141,7 @@ static int add_threads(struct merge *m)
 	"uuid, parent_uuid, pid, ppid, started_ns, ended_ns, end_reason, "    \
 	"end_status, argv, command, cwd, exe, host, python, git, clock, "     \
 	"ns_per_tick, last_tick, builtins, all_calls, forked, max_nodes, "    \
+	"more_functions, "                                                    \
 	"cost_py_in_ns, cost_py_out_ns, cost_c_in_ns, cost_c_out_ns, "        \
 	"cost_error_ns, damage"
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 --
--- The database of proflite, schema version 2.
+-- The database of proflite, schema version 3.
 --
 --	runs ──< processes ──< threads ──< nodes
 --	                          │          │
@@ -89,6 +89,9 @@ CREATE TABLE processes (
 	forked INTEGER NOT NULL,
 	-- Cap on call paths; NULL: none.
 	max_nodes INTEGER,
+	-- 1: past max_functions.  Functions seen after that are counted under
+	-- one that is called "(more functions)", one for each file and kind.
+	more_functions INTEGER NOT NULL,
 	-- What the two events of one call cost, in nanoseconds (a mean, hence
 	-- not an integer): the part that is in the callee's time and the part
 	-- in its caller's, for Python functions and for C functions, and half
@@ -103,13 +106,17 @@ CREATE TABLE processes (
 ) STRICT;
 CREATE INDEX processes_of_run ON processes (run_id);
 
--- A thread: one recorder, one tree.
+-- A thread: one recorder, one tree.  Past max_threads a row is several threads:
+-- a new thread's calls add to the tree of a thread that has ended.
 CREATE TABLE threads (
 	id INTEGER PRIMARY KEY,
 	process_id INTEGER NOT NULL REFERENCES processes,
-	-- The system's thread id; NULL: imported.
+	-- Threads that this row is, one after the other.
+	n_threads INTEGER NOT NULL,
+	-- The system's thread id, of the last of them; NULL: imported.
 	tid INTEGER,
-	-- Its name in Python; NULL: it has none, or it was not known.
+	-- Its name in Python; "(7 threads)" if there were several.  NULL: it
+	-- has none, or it was not known.
 	name TEXT,
 	-- 1: a Profile object's, 0: the whole process's.
 	is_scope INTEGER NOT NULL,
@@ -125,7 +132,8 @@ CREATE TABLE threads (
 	counted INTEGER NOT NULL,
 	-- Instant of its first event; NULL: the clock does not tell.
 	started_ns INTEGER,
-	-- From its first event to its last; 0: imported.
+	-- From its first event to its last, without the time between two
+	-- threads; 0: imported.
 	duration_ns INTEGER NOT NULL,
 	-- Its nodes are those with first_node <= nodes.id <= last_node.
 	-- NULL: it has none.
@@ -320,4 +328,4 @@ JOIN threads t ON t.id = n.thread_id
 JOIN processes p ON p.id = t.process_id;
 
 PRAGMA application_id = 1347176020; -- 'PLFT'
-PRAGMA user_version = 2;
+PRAGMA user_version = 3;

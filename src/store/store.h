@@ -160,6 +160,7 @@ struct pl_profile {
 	int64_t run_id;
 	int64_t started_ns;		/* CLOCK_REALTIME of the run's start */
 	bool folded;			/* cumtime of some rows is inexact */
+	bool more_functions;		/* some rows stand for others, too */
 	bool compensated;		/* times are, as was asked for */
 	void *text;			/* private: arena of the strings */
 };
@@ -186,6 +187,7 @@ struct pl_thread {
 	char *name, *scope;		/* or NULL */
 	bool counted;			/* part of the run's sums */
 	bool folded;
+	bool more_functions;		/* of its process */
 	bool has_costs;			/* of its events: it can be compensated */
 	uint32_t n_nodes;		/* 0: imported */
 	int64_t duration_ns;

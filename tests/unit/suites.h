@@ -23,6 +23,7 @@
 	X(recording) \
 	X(store) \
 	X(threads) \
+	X(torn) \
 	X(tree)
 
 #define PL_SUITE_DECLARE(name) Suite *suite_##name(void);

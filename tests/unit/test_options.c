@@ -25,6 +25,8 @@ START_TEST(defaults_are_those_of_the_table)
 	ck_assert(!o.all_calls);
 	ck_assert(o.start);
 	ck_assert_uint_eq(o.max_nodes, 0);
+	ck_assert_uint_eq(o.max_functions, 100000);
+	ck_assert_uint_eq(o.max_threads, 1000);
 	ck_assert(pl_uuid_is_zero(o.run));
 }
 END_TEST
@@ -67,9 +69,9 @@ static const struct {
 	const char *text, *sentence;
 } bad[] = {
 	{ "clok=cpu", "no option \"clok\": want one of out, clock, builtins, "
-		      "all_calls, label, max_nodes, calibrate, start, ingest, "
-		      "collected, run, "
-		      "parent" },
+		      "all_calls, label, max_nodes, max_functions, "
+		      "max_threads, calibrate, start, ingest, collected, "
+		      "run, parent" },
 	{ "clock=sun", "clock=sun: want wall, cpu or step" },
 	{ "clock=callable", "clock=callable: want wall, cpu or step" },
 	{ "builtins=maybe", "builtins=maybe: want yes or no" },

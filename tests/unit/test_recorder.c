@@ -7,6 +7,7 @@
  *	)	leave the innermost, by its name
  *	!a	leave a, whatever is innermost
  *	@2	go to stack 2; the first is stack 0
+ *	#a(	enter a, whose code nobody keeps alive
  *
  * A function's key is the address of its letter, so `A` and `a` have different
  * keys; upper case letters have the label of their lower case ones: another
@@ -56,7 +57,7 @@ static uint64_t key_of(char c)
 	return (uint64_t)(uintptr_t)&keys[(unsigned char)c];
 }
 
-static uint32_t func_of(char c)
+static uint32_t func_of(char c, bool is_kept)
 {
 	char name[2] = { (char)tolower((unsigned char)c), '\0' };
 	struct pl_funcdesc d = {
@@ -67,18 +68,23 @@ static uint32_t func_of(char c)
 
 	if (!func) {
 		func = pl_recording_func(&session.rec, &d);
-		pl_recording_set_key(&session.rec, key_of(c), func);
+		if (is_kept)
+			pl_recording_set_key(&session.rec, key_of(c), func);
 	}
 	return func;
 }
 
-static void enter(char c, int resumed)
+static void enter(char c, int resumed, bool is_kept)
 {
 	struct pl_node *n = pl_child(rec, key_of(c));
+	uint32_t func;
 
-	if (!n)
-		n = pl_child_add(rec, key_of(c), func_of(c));
-	pl_push(rec, n, resumed, 0);
+	if (!n) {
+		func = func_of(c, is_kept);
+		n = pl_child_add(rec, is_kept ? key_of(c) : pl_unheld_key(func),
+				 func);
+	}
+	pl_push_new(rec, n, key_of(c), resumed, 0);
 }
 
 static void play(const char *script)
@@ -103,10 +109,10 @@ static void play(const char *script)
 		} else if (*s == '!') {
 			pl_leave(rec, key_of(*++s), 0);
 		} else {
-			int resumed = *s == '*';
+			int resumed = *s == '*', is_kept = *s != '#';
 
-			s += resumed;
-			enter(*s, resumed);
+			s += resumed || !is_kept;
+			enter(*s, resumed, is_kept);
 			open[depth++] = *s;
 		}
 	}
@@ -223,6 +229,15 @@ static const struct {
 	/* by the name of an alias, and by one never seen */
 	{ "A() a(b( !A", "a:2/3{b:1/1}" },
 	{ "a(b( !A ) )", "a:1/4{b:1/2}" },
+	/* code that nobody keeps alive: found by the frame's tag, alone, in
+	 * itself, and as an alias of one that is kept */
+	{ "#a() #a()", "a:2/2" },
+	{ "#a(#A(#a()))", "a:1/5{a:1/3{a:1/1}}" },
+	{ "a(b() #B() b() #B())", "a:1/9{b:4/4}" },
+	{ "a(#b( !B ) )", "a:1/4{b:1/2}" },
+	{ "#a(#b(c( !a", "a:1/3{b:1/2{c:1/1}}" },
+	{ "#a( @1 #A( @0 ) @1 )", "a:2/2" },
+	{ "#a( @1 a( @0 ) @1 )", "a:2/2" },
 };
 
 START_TEST(tree_of_a_sequence_is_exact)
@@ -273,7 +288,7 @@ START_TEST(stack_grows_with_recursion)
 	enum { DEEP = 100000 };
 
 	for (int i = 0; i < DEEP; i++)
-		enter('a', 0);
+		enter('a', 0, true);
 	ck_assert_uint_eq(depth(), DEEP);
 	for (int i = 0; i < DEEP; i++)
 		pl_leave(rec, key_of('a'), 0);
@@ -293,7 +308,7 @@ START_TEST(many_stacks_of_any_depth_are_kept)
 			pl_recorder_switch(rec, MAIN, (uint64_t)i);
 			ck_assert_uint_eq(depth(), (size_t)(round * (i % 40)));
 			for (int k = 0; k < i % 40; k++)
-				enter('a', 0);
+				enter('a', 0, true);
 			pl_recorder_switch(rec, (uint64_t)i, MAIN);
 			ck_assert_uint_eq(depth(), 0);
 		}
@@ -314,7 +329,7 @@ START_TEST(ten_thousand_children_are_found_again)
 	static uint64_t wide[WIDE];
 	uint64_t before;
 
-	enter('a', 0);
+	enter('a', 0, true);
 	for (int round = 0; round < 3; round++) {
 		for (int i = 0; i < WIDE; i++) {
 			uint64_t key = (uint64_t)(uintptr_t)&wide[i];
@@ -356,6 +371,26 @@ START_TEST(past_the_cap_calls_are_folded_by_caller_and_callee)
 }
 END_TEST
 
+/* As many stacks as a server has in a week, a few at a time. */
+START_TEST(stacks_that_come_and_go_cost_no_memory)
+{
+	struct pl_parking *p =
+		&((struct pl_recorder_priv *)(uintptr_t)rec->priv)->parking;
+
+	for (uint64_t i = 2; i < 200000; i++) {
+		pl_recorder_switch(rec, i - 1, i);
+		enter('a', 0, true);
+		if (i > 10) {
+			pl_recorder_switch(rec, i, i - 9);
+			pl_leave(rec, key_of('a'), 0);
+			pl_recorder_switch(rec, i - 9, i);
+		}
+	}
+	ck_assert_uint_eq(p->mask + 1, 256);
+	ck_assert_uint_eq(p->capacity, 4096);
+}
+END_TEST
+
 START_TEST(two_sessions_on_one_thread_do_not_mix)
 {
 	struct pl_session other = { 0 };
@@ -389,6 +424,16 @@ static void *other_thread(void *seen)
 		rec = pl_tls.first;
 		play("t(");
 	}
+	return NULL;
+}
+
+static pthread_barrier_t crowd;
+
+static void *in_a_crowd(void *seen)
+{
+	pl_tls_sync(&pl_tls);
+	*(struct pl_recorder **)seen = pl_tls.first;
+	pthread_barrier_wait(&crowd);
 	return NULL;
 }
 
@@ -434,6 +479,84 @@ START_TEST(a_thread_that_ends_gives_its_stack_to_the_next)
 }
 END_TEST
 
+/* All at once, and all of them gone, again and again. */
+START_TEST(stacks_of_a_crowd_of_threads_are_used_again)
+{
+	enum { N = 60 };
+	struct pl_recorder *seen[N];
+	pthread_t threads[N];
+	uint64_t pages = 0;
+
+	session.all_threads = true;
+	session.options.max_threads = 1;
+	pl_session_stop(&session);
+	pl_session_start(&session, NULL);
+	for (int round = 0; round < 4; round++) {
+		pthread_barrier_init(&crowd, NULL, N);
+		for (int i = 0; i < N; i++)
+			pthread_create(&threads[i], NULL, in_a_crowd, &seen[i]);
+		for (int i = 0; i < N; i++)
+			pthread_join(threads[i], NULL);
+		pthread_barrier_destroy(&crowd);
+		if (!round)
+			pages = session.rec.next_page;
+	}
+	ck_assert_uint_eq(session.rec.next_page, pages);
+	ck_assert_uint_eq(session.rec.header->n_recorders, N + 1);
+}
+END_TEST
+
+/* Threads of one name could be told apart by nothing but their number. */
+START_TEST(thread_that_takes_over_has_no_name)
+{
+	struct pl_recorder *seen = NULL, *again = NULL;
+	pthread_t thread;
+
+	session.all_threads = true;
+	session.options.max_threads = 2;
+	pl_session_stop(&session);
+	pl_session_start(&session, NULL);
+	pthread_create(&thread, NULL, other_thread, &seen);
+	pthread_join(thread, NULL);
+	seen->name = pl_recording_str(&session.rec, "first", 5);
+	ck_assert_uint_eq(seen->n_threads, 1);
+	pthread_create(&thread, NULL, other_thread, &again);
+	pthread_join(thread, NULL);
+	ck_assert_ptr_eq(again, seen);
+	ck_assert_uint_eq(seen->n_threads, 2);
+	ck_assert_uint_eq(seen->name, 0);
+	rec = seen;
+	ck_assert_str_eq(tree(), "t:2/2");
+}
+END_TEST
+
+/* A scope's tree is its own, and so is one without callers. */
+START_TEST(trees_of_another_kind_are_not_gone_on_with)
+{
+	session.options.max_threads = 1;
+	play("a()");
+	pl_session_stop(&session);
+	pl_session_scope(&session, "one", 3);
+	pl_session_start(&session, NULL);
+	ck_assert_ptr_ne(pl_tls.first, rec);
+	rec = pl_tls.first;
+	play("b()");
+	pl_session_stop(&session);
+	session.no_subcalls = true;
+	pl_session_split(&session);
+	pl_session_start(&session, NULL);
+	ck_assert_ptr_ne(pl_tls.first, rec);
+	pl_session_stop(&session);
+	session.no_subcalls = false;
+	pl_session_split(&session);
+	pl_session_start(&session, NULL);
+	ck_assert_ptr_eq(pl_tls.first, rec);
+	play("b()");
+	ck_assert_str_eq(tree(), "b:2/2");
+	ck_assert_uint_eq(session.rec.header->n_recorders, 3);
+}
+END_TEST
+
 Suite *suite_recorder(void)
 {
 	Suite *s = suite_create("recorder");
@@ -449,9 +572,13 @@ Suite *suite_recorder(void)
 	tcase_add_test(tc, many_stacks_of_any_depth_are_kept);
 	tcase_add_test(tc, ten_thousand_children_are_found_again);
 	tcase_add_test(tc, past_the_cap_calls_are_folded_by_caller_and_callee);
+	tcase_add_test(tc, stacks_that_come_and_go_cost_no_memory);
 	tcase_add_test(tc, two_sessions_on_one_thread_do_not_mix);
 	tcase_add_test(tc, a_session_covers_its_own_thread_only_unless_told);
 	tcase_add_test(tc, a_thread_that_ends_gives_its_stack_to_the_next);
+	tcase_add_test(tc, stacks_of_a_crowd_of_threads_are_used_again);
+	tcase_add_test(tc, thread_that_takes_over_has_no_name);
+	tcase_add_test(tc, trees_of_another_kind_are_not_gone_on_with);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -124,6 +124,89 @@ START_TEST(a_hundred_thousand_names_are_found_again)
 }
 END_TEST
 
+static uint32_t func(const char *file, const char *name, int line,
+		     enum pl_func_kind kind)
+{
+	struct pl_funcdesc d = { .file = file, .file_len = strlen(file),
+				 .name = name, .name_len = strlen(name),
+				 .line = line, .kind = kind };
+
+	return pl_recording_func(&rec, &d);
+}
+
+static const char *name_of(uint32_t id)
+{
+	static char text[64];
+	const struct pl_func *f =
+		(const struct pl_func *)(rec.base + (uint64_t)id * 32);
+
+	sprintf(text, "%s:%d(%s)%u",
+		((struct pl_str *)(rec.base + (uint64_t)f->file * 8))->bytes,
+		f->line,
+		((struct pl_str *)(rec.base + (uint64_t)f->name * 8))->bytes,
+		f->kind);
+	return text;
+}
+
+START_TEST(past_max_functions_one_stands_for_those_of_its_file)
+{
+	uint32_t a, len;
+
+	create();
+	rec.max_functions = 3;
+	a = func("a.py", "a", 1, PL_FUNC_PYTHON);
+	func("b.py", "b", 2, PL_FUNC_PYTHON);
+	func("~", "<len>", 0, PL_FUNC_C);
+	ck_assert(!(rec.header->flags & PL_REC_F_MORE_FUNCTIONS));
+	ck_assert_str_eq(name_of(func("a.py", "c", 3, PL_FUNC_PYTHON)),
+			 "a.py:0((more functions))0");
+	ck_assert(rec.header->flags & PL_REC_F_MORE_FUNCTIONS);
+	len = rec.str_set.n;
+	ck_assert_str_eq(name_of(func("a.py", "d", 4, PL_FUNC_PYTHON)),
+			 "a.py:0((more functions))0");
+	/* no text is added but that of a few files */
+	ck_assert_uint_eq(rec.str_set.n, len);
+	ck_assert_str_eq(name_of(func("<string>", "e", 5, PL_FUNC_PYTHON)),
+			 "(more files):0((more functions))0");
+	ck_assert_str_eq(name_of(func("~", "<abs>", 0, PL_FUNC_C)),
+			 "~:0((more functions))1");
+	ck_assert_str_eq(name_of(func("~", "<class 'int'>", 0, PL_FUNC_OTHER)),
+			 "~:0((more functions))2");
+	/* what is known stays known, and our own come in */
+	ck_assert_uint_eq(func("a.py", "a", 1, PL_FUNC_PYTHON), a);
+	ck_assert_str_eq(name_of(func("~", "(folded)", 0, PL_FUNC_SPECIAL)),
+			 "~:0((folded))3");
+	pl_recording_close(&rec);
+}
+END_TEST
+
+START_TEST(past_max_functions_nothing_grows)
+{
+	enum { N = 5000 };
+	char file[32], name[32];
+	uint64_t pages = 0;
+	uint32_t n = 0;
+
+	create();
+	rec.max_functions = 320;
+	for (int i = 0; i < 4 * N; i++) {
+		sprintf(file, "<%d>", i);
+		sprintf(name, "f%d", i);
+		ck_assert_uint_ne(func(file, name, i, PL_FUNC_PYTHON), 0);
+		ck_assert_uint_ne(func("<string>", name, i, PL_FUNC_PYTHON), 0);
+		if (i == N) {
+			pages = rec.next_page;
+			n = rec.str_set.n;
+		}
+	}
+	ck_assert_uint_eq(rec.next_page, pages);
+	ck_assert_uint_eq(rec.str_set.n, n);
+	/* 320, a file in 16 of them, and the rest of files */
+	ck_assert_uint_eq(rec.func_set.n, 320 + 320 / 16 + 2);
+	pl_recording_close(&rec);
+}
+END_TEST
+
 START_TEST(keys_that_are_taken_back_are_nobodys)
 {
 	const uint64_t gone[] = { 32, 64 };
@@ -299,6 +382,8 @@ Suite *suite_recording(void)
 	tcase_add_test(tc, an_existing_file_is_never_touched);
 	tcase_add_test(tc, equal_text_and_equal_labels_have_one_number);
 	tcase_add_test(tc, a_hundred_thousand_names_are_found_again);
+	tcase_add_test(tc, past_max_functions_one_stands_for_those_of_its_file);
+	tcase_add_test(tc, past_max_functions_nothing_grows);
 	tcase_add_test(tc, keys_that_are_taken_back_are_nobodys);
 	tcase_add_test(tc, chunks_follow_one_another_and_are_counted);
 	tcase_add_test(tc, the_limit_of_file_size_is_an_error_and_no_signal);

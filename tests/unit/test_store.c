@@ -794,11 +794,11 @@ START_TEST(other_schemas_are_refused_by_number)
 {
 	open_db(PL_STORE_WRITE);
 	close_db();
-	change("PRAGMA user_version = 3");
-	refuse(PL_STORE_READ, PL_ERR_FORMAT, "newer proflite (schema 3");
+	change("PRAGMA user_version = 4");
+	refuse(PL_STORE_READ, PL_ERR_FORMAT, "newer proflite (schema 4");
 	refuse(PL_STORE_WRITE, PL_ERR_FORMAT, "newer");
-	change("PRAGMA user_version = 1");
-	refuse(PL_STORE_READ, PL_ERR_FORMAT, "first release (schema 1");
+	change("PRAGMA user_version = 2");
+	refuse(PL_STORE_READ, PL_ERR_FORMAT, "first release (schema 2");
 	refuse(PL_STORE_WRITE, PL_ERR_FORMAT, "record it again");
 }
 END_TEST
@@ -817,7 +817,7 @@ START_TEST(new_database_is_private_and_leaves_no_other_files)
 	sprintf(journal, "%s-wal", db);
 	ck_assert(!exists(journal));
 	ck_assert_str_eq(query("PRAGMA application_id"), "1347176020");
-	ck_assert_str_eq(query("PRAGMA user_version"), "2");
+	ck_assert_str_eq(query("PRAGMA user_version"), "3");
 	/* again, and over an empty file */
 	open_db(PL_STORE_WRITE);
 	close_db();

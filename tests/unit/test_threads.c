@@ -131,6 +131,94 @@ START_TEST(each_thread_has_its_own_tree)
 }
 END_TEST
 
+/* Recorders, calls and threads of the process's session. */
+struct sums {
+	uint32_t n_recorders, n_threads;
+	uint64_t n_calls;
+};
+
+static struct sums sums_of(struct pl_session *s)
+{
+	struct sums sums = { .n_calls = n_calls(s) };
+	struct pl_error err = { 0 };
+	struct pl_recfile rf;
+
+	ck_assert_int_eq(pl_recfile_view(&rf, s->rec.base, pl_session_bytes(s),
+					 &err), 0);
+	sums.n_recorders = rf.n_recorders;
+	for (uint32_t i = 0; i < rf.n_recorders; i++)
+		sums.n_threads += pl_recfile_recorder(&rf, rf.recorders[i])
+					  ->n_threads;
+	pl_recfile_close(&rf);
+	return sums;
+}
+
+static void *call_a_little(void *arg)
+{
+	(void)arg;
+	for (unsigned int i = 0; i < 2 * N_NAMES; i++)
+		call(i);
+	return NULL;
+}
+
+START_TEST(past_max_threads_new_ones_go_on_with_trees_of_ended_ones)
+{
+	struct pl_error err = { 0 };
+	uint32_t cells = 0;
+	struct sums sums;
+	pthread_t thread;
+
+	process.options.max_threads = 3;
+	ck_assert_int_eq(pl_session_start(&process, &err), 0);
+	for (int i = 0; i < 400; i++) {
+		ck_assert_int_eq(pthread_create(&thread, NULL, call_a_little,
+						NULL), 0);
+		pthread_join(thread, NULL);
+		if (i == 10)
+			cells = process.rec.header->n_cells;
+	}
+	sums = sums_of(&process);
+	ck_assert_uint_eq(sums.n_recorders, 3);
+	ck_assert_uint_eq(sums.n_threads, 401);
+	ck_assert_uint_eq(sums.n_calls, 400 * 2 * N_NAMES);
+	ck_assert_uint_eq(process.rec.header->n_cells, cells);
+	pl_session_stop(&process);
+}
+END_TEST
+
+static void *start_threads(void *arg)
+{
+	(void)arg;
+	for (int i = 0; i < 50; i++) {
+		pthread_t thread;
+
+		call((unsigned int)i);
+		if (pthread_create(&thread, NULL, call_a_little, NULL))
+			abort();
+		pthread_join(thread, NULL);
+	}
+	return NULL;
+}
+
+START_TEST(threads_that_come_and_go_at_once_share_trees_in_turn)
+{
+	struct pl_error err = { 0 };
+	struct sums sums;
+
+	process.options.max_threads = 1;
+	ck_assert_int_eq(pl_session_start(&process, &err), 0);
+	for (int i = 0; i < 4; i++)
+		run_threads(start_threads);
+	sums = sums_of(&process);
+	/* no more than there were at once, and the main thread */
+	ck_assert_uint_le(sums.n_recorders, 2 * N_THREADS + 1);
+	ck_assert_uint_eq(sums.n_threads, 4 * N_THREADS * 51 + 1);
+	ck_assert_uint_eq(sums.n_calls, 4 * N_THREADS * 50 *
+					(2 * N_NAMES + 1));
+	pl_session_stop(&process);
+}
+END_TEST
+
 /* What a thread's own session has counted of it. */
 static uint64_t counted[N_THREADS];
 
@@ -246,6 +334,10 @@ Suite *suite_threads(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, each_thread_has_its_own_tree);
+	tcase_add_test(tc,
+		       past_max_threads_new_ones_go_on_with_trees_of_ended_ones);
+	tcase_add_test(tc,
+		       threads_that_come_and_go_at_once_share_trees_in_turn);
 	tcase_add_test(tc,
 		       sessions_of_threads_come_and_go_beside_that_of_the_process);
 	tcase_add_test(tc, session_that_ends_waits_for_events_under_way);

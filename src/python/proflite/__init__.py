@@ -58,7 +58,8 @@ def _text(value):
 
 
 def start(out=None, *, clock=None, builtins=None, all_calls=None, label=None,
-          max_nodes=None, calibrate=None):
+          max_nodes=None, max_functions=None, max_threads=None,
+          calibrate=None):
     """Record every call of this process, in every thread, from here on.
 
     out: the database, "proflite.db" unless told; written when the process
@@ -71,6 +72,12 @@ def start(out=None, *, clock=None, builtins=None, all_calls=None, label=None,
     all_calls: record classes, slot wrappers and other callables too.
     label: the name of the run.
     max_nodes: cap on distinct call paths; 0 for none.
+    max_functions: cap on distinct functions, 100000 by default; 0 for none.
+        Functions seen after that are counted as "(more functions)" of their
+        file.
+    max_threads: threads that are kept apart, 1000 by default; 0 for all.
+        After that the calls of a new thread are added to the tree of a thread
+        that has ended.
     calibrate: measure first, in some milliseconds, what a recorded call costs
         (True unless told).
 
@@ -81,6 +88,7 @@ def start(out=None, *, clock=None, builtins=None, all_calls=None, label=None,
     given = {
         b"out": out, b"clock": clock, b"builtins": builtins,
         b"all_calls": all_calls, b"label": label, b"max_nodes": max_nodes,
+        b"max_functions": max_functions, b"max_threads": max_threads,
         b"calibrate": calibrate,
     }
     import proflite._proflite as engine

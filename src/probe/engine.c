@@ -265,8 +265,7 @@ static void drop_finished(void)
 		return;
 	session = NULL;
 	attached = false;
-	/* The objects it kept belong to an interpreter that may be gone, so
-	 * they are not released. */
+	pl_probe_abandon(s);
 	pl_session_close(s);
 	pl_pages_free(s, sizeof(*s));
 }
@@ -527,8 +526,12 @@ void proflite_engine_interpreter_starts(void)
 /* `cpython.PyInterpreterState_Clear`, raised for every interpreter. */
 void proflite_engine_interpreter_ends(void)
 {
-	if (!session || PyInterpreterState_Get() != pl_py.main_interpreter())
+	if (!session)
 		return;
+	if (PyInterpreterState_Get() != pl_py.main_interpreter()) {
+		pl_probe_leave_interpreter();
+		return;
+	}
 	pl_engine_finish(PL_END_EXIT, -1, true);
 	pl_probe_forget();
 }

@@ -275,16 +275,11 @@ static void apply_flags(struct profiler *p)
 {
 	struct pl_session *s = p->session;
 
-	s->options.builtins = p->builtins;
 	if (s->state != PL_SESSION_ON && s->no_subcalls == p->subcalls) {
 		s->no_subcalls = !p->subcalls;
 		pl_session_split(s);
 	}
-	for (struct pl_recorder_priv *r = s->recorders; r; r = r->next) {
-		r->r->flags &= ~(uint32_t)PL_RECORDER_BUILTINS;
-		if (p->builtins)
-			r->r->flags |= PL_RECORDER_BUILTINS;
-	}
+	pl_session_builtins(s, p->builtins);
 }
 
 static int begin(struct profiler *p)
@@ -501,6 +496,15 @@ static bool is_seen(const struct pl_figures *f)
 	return f->calls + f->resumes > 0;
 }
 
+/* No code object of its own names it. */
+static bool stands_for_more(struct reading *rd, uint32_t i)
+{
+	const struct pl_func *f = func_at(rd, i);
+
+	return f && !f->line && !strcmp(pl_recfile_str(&rd->rf, f->name, NULL),
+					PL_MORE_FUNCTIONS);
+}
+
 /* Labels for getstats: Python functions by their code objects, of several with
  * the same name the one seen first. */
 static void label_by_code(struct profiler *p, struct reading *rd)
@@ -513,7 +517,7 @@ static void label_by_code(struct profiler *p, struct reading *rd)
 		uint32_t at = pl_recfile_func_index(&rd->rf, func);
 
 		if (Py_TYPE(object) != pl_py.code_type || at == UINT32_MAX ||
-		    rd->labels[at])
+		    rd->labels[at] || stands_for_more(rd, at))
 			continue;
 		Py_INCREF(object);
 		rd->labels[at] = object;

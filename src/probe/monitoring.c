@@ -77,7 +77,8 @@ static struct pl_node *first_sight_of_code(struct pl_recorder *r,
 	struct pl_func *f = func_of(r, n->func);
 	uint32_t start;
 
-	if (!n->func || resumed)
+	/* Of several functions, none begins where the others do. */
+	if (!n->func || resumed || !f->line)
 		return n;
 	start = (uint32_t)PyLong_AsLong(offset);
 	if (pl_py.version >= 0x030f && f->pad[1] != start + 1)
@@ -102,7 +103,7 @@ LONG_PATH enter_code_long(PyObject *const *args, int resumed)
 		n = pl_child(r, key);
 		if (pl_unlikely(!n))
 			n = first_sight_of_code(r, args[0], args[1], resumed);
-		pl_push(r, n, resumed, 0);
+		pl_push_new(r, n, key, resumed, 0);
 	}
 	return Py_None;
 }
@@ -111,11 +112,12 @@ LONG_PATH enter_code_long(PyObject *const *args, int resumed)
 static __attribute__((noinline)) PyObject *
 enter_other_code(struct pl_recorder *r, PyObject *const *args, int resumed)
 {
-	struct pl_node *n = pl_child_slow(r, (uint64_t)(uintptr_t)args[0]);
+	uint64_t key = (uint64_t)(uintptr_t)args[0];
+	struct pl_node *n = pl_child_slow(r, key);
 
 	if (pl_unlikely(!n))
 		n = first_sight_of_code(r, args[0], args[1], resumed);
-	pl_push(r, n, resumed, 0);
+	pl_push_new(r, n, key, resumed, 0);
 	return Py_None;
 }
 
@@ -391,7 +393,7 @@ LONG_PATH call_long(PyObject *const *args)
 		node = pl_child(r, key);
 		if (pl_unlikely(!node))
 			node = first_sight(r, &c, key);
-		pl_push(r, node, 0, PL_FRAME_C);
+		pl_push_new(r, node, key, 0, PL_FRAME_C);
 	}
 	return Py_None;
 }
@@ -581,25 +583,38 @@ static int64_t current_interpreter(void)
 	return PyInterpreterState_GetID(PyInterpreterState_Get());
 }
 
+/* Other interpreters may look for theirs meanwhile. */
 static struct held_tool *find_tool(void)
 {
 	int64_t id = current_interpreter();
-	struct held_tool *t = held_tools;
+	struct held_tool *t;
 
-	while (t && t->interpreter != id)
-		t = t->next;
+	pl_probe_lock();
+	for (t = held_tools; t && t->interpreter != id; t = t->next)
+		;
+	pl_probe_unlock();
 	return t;
+}
+
+static void remember_tool(struct held_tool *tool)
+{
+	pl_probe_lock();
+	tool->next = held_tools;
+	held_tools = tool;
+	pl_probe_unlock();
 }
 
 static void forget_tool(struct held_tool *tool)
 {
-	for (struct held_tool **at = &held_tools; *at; at = &(*at)->next) {
-		if (*at == tool) {
-			*at = tool->next;
-			pl_pages_free(tool, sizeof(*tool));
-			return;
-		}
-	}
+	struct held_tool **at = &held_tools;
+
+	pl_probe_lock();
+	while (*at && *at != tool)
+		at = &(*at)->next;
+	if (*at)
+		*at = tool->next;
+	pl_probe_unlock();
+	pl_pages_free(tool, sizeof(*tool));
 }
 
 static PyMemberDef callback_members[] = {
@@ -791,12 +806,7 @@ static int attach(bool all_threads, bool c_calls, PyObject *owner,
 	}
 	t->interpreter = current_interpreter();
 	t->c_calls = c_calls;
-	/* Another interpreter may do the same under a GIL of its own. */
-	t->next = __atomic_load_n(&held_tools, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(&held_tools, &t->next, t, true,
-					    __ATOMIC_RELEASE,
-					    __ATOMIC_RELAXED))
-		;
+	remember_tool(t);
 	return 0;
 }
 
@@ -831,6 +841,15 @@ static void quiesce(void)
 	PyErr_Restore(type, value, traceback);
 }
 
+/* What it holds in the interpreter goes with that. */
+static void leave(void)
+{
+	struct held_tool *t = find_tool();
+
+	if (t)
+		forget_tool(t);
+}
+
 static void forget(void)
 {
 	struct held_tool *t;
@@ -846,6 +865,7 @@ const struct pl_probe_ops pl_probe_monitoring = {
 	.attach = attach,
 	.detach = detach,
 	.quiesce = quiesce,
+	.leave = leave,
 	.forget = forget,
 	.profile_was_set = profile_was_set,
 };

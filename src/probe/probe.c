@@ -24,9 +24,21 @@ struct side {
 		uint32_t func;
 	} *kept;
 	size_t n, capacity;
+	size_t n_stuck;			/* that no sweep lets go of */
 	size_t sweep_at;		/* so many are looked through */
 	uint8_t recording[16];		/* whose numbers `func` are */
+	/* Objects of other interpreters, let go of when those end. */
+	struct stranger {
+		PyObject *object;
+		int64_t interpreter;
+	} *strangers;
+	size_t n_strangers, strangers_capacity;
+	struct pl_session *session;
+	struct side *next_side;
 };
+
+/* Of all sessions.  Guarded by event_lock. */
+static struct side *sides;
 
 /* How many sessions are on, and what they need.  Guarded by the GIL, as is all
  * below. */
@@ -74,6 +86,16 @@ static void unlock_event(void)
 	pthread_mutex_unlock(&event_lock);
 }
 
+void pl_probe_lock(void)
+{
+	lock_event();
+}
+
+void pl_probe_unlock(void)
+{
+	unlock_event();
+}
+
 /* The other threads are not in the child, and nothing of what they held. */
 static void after_fork_child(void)
 {
@@ -113,12 +135,12 @@ static struct pl_session *session_of(struct pl_recorder *r)
 /* In the key of a callable that is known by its type: no address ends so. */
 #define TYPE_KEY 2
 
-/* Others record meanwhile, and what they have seen is theirs: free threads,
- * interpreters with a GIL of their own. */
+/* Whether the count of references tells that only we hold a code object: free
+ * threads count in another way. */
 #ifdef PL_FREE_THREADED
-static bool others_record = true;
+static const bool can_sweep = false;
 #else
-static bool others_record;
+static const bool can_sweep = true;
 #endif
 
 /* A forked child's recording numbers functions anew.  What the parent had seen
@@ -198,37 +220,85 @@ static void sweep(struct pl_session *s)
 			 s->rec.header->n_nodes / 64;
 }
 
-static void keep(struct pl_session *s, PyObject *object, uint32_t func)
+/* Room for one more item of @size bytes in the array *@items. */
+static bool reserve(void *items, size_t n, size_t *capacity, size_t size)
+{
+	void **array = items;
+	size_t more = *capacity ? *capacity * 2 : 256;
+	void *bigger;
+
+	if (n < *capacity)
+		return true;
+	bigger = pl_pages_alloc(more * size);
+	if (!bigger)
+		return false;
+	if (n)
+		memcpy(bigger, *array, n * size);
+	pl_pages_free(*array, *capacity * size);
+	*array = bigger;
+	*capacity = more;
+	return true;
+}
+
+static int64_t current_interpreter(void)
+{
+	return PyInterpreterState_GetID(PyInterpreterState_Get());
+}
+
+/* The one that this thread has seen the end of begin. */
+static __thread int64_t left_interpreter = -1;
+
+static bool keep_stranger(struct side *k, PyObject *object, size_t most)
+{
+	int64_t interpreter = current_interpreter();
+
+	if (interpreter == left_interpreter ||
+	    (most && k->n_strangers >= most) ||
+	    !reserve(&k->strangers, k->n_strangers, &k->strangers_capacity,
+		     sizeof(*k->strangers)))
+		return false;
+	Py_INCREF(object);
+	k->strangers[k->n_strangers++] =
+		(struct stranger){ object, interpreter };
+	return true;
+}
+
+static bool keep_own(struct side *k, PyObject *object, uint32_t func,
+		     size_t most)
+{
+	bool stuck = !can_sweep || Py_TYPE(object) != pl_py.code_type;
+
+	if ((stuck && most && k->n_stuck >= most) ||
+	    !reserve(&k->kept, k->n, &k->capacity, sizeof(*k->kept)))
+		return false;
+	Py_INCREF(object);
+	k->kept[k->n++] = (struct kept){ object, func };
+	k->n_stuck += stuck;
+	return true;
+}
+
+/*
+ * Keep @object alive, which is of the function @func; @is_first: the first one.
+ * False: it isn't kept, for want of memory or because there are as many as
+ * there may be functions that can't be let go of again.
+ */
+static bool keep(struct pl_session *s, PyObject *object, uint32_t func,
+		 bool is_first)
 {
 	struct side *k = s->probe;
+	bool is_own = k->interpreter == PyInterpreterState_Get();
+	size_t most = s->rec.max_functions;
+	bool kept;
 
-	/* Never let go of: by then its interpreter may be gone, and with it
-	 * the allocator that it is to be given back to.  Nor handed out. */
-	if (k->interpreter != PyInterpreterState_Get()) {
-		Py_INCREF(object);
-		return;
-	}
-	if (!others_record && k->n >= SWEEP_LEAST && k->n >= k->sweep_at)
+	if (is_own && can_sweep && k->n >= SWEEP_LEAST && k->n >= k->sweep_at)
 		sweep(s);
 	lock_event();
 	renumber(s);
-	if (k->n == k->capacity) {
-		size_t capacity = k->capacity ? k->capacity * 2 : 256;
-		struct kept *bigger =
-			pl_pages_alloc(capacity * sizeof(*bigger));
-
-		if (!bigger)
-			goto out;
-		if (k->n)
-			memcpy(bigger, k->kept, k->n * sizeof(*bigger));
-		pl_pages_free(k->kept, k->capacity * sizeof(*bigger));
-		k->kept = bigger;
-		k->capacity = capacity;
-	}
-	Py_INCREF(object);
-	k->kept[k->n++] = (struct kept){ object, func };
-out:
+	/* First ones have a bound already, that of functions. */
+	kept = is_own ? keep_own(k, object, func, is_first ? 0 : most)
+		      : keep_stranger(k, object, most);
 	unlock_event();
+	return kept;
 }
 
 PyObject *pl_probe_object(struct pl_session *s, size_t i, uint32_t *func)
@@ -256,14 +326,15 @@ static PyObject *holder_of(PyObject *callable, uint64_t key)
 
 enum shape { CODE, CFUNCTION, METHODDESCR, OTHER };
 
-static uint32_t name_it(struct pl_recorder *r, enum shape shape, uint64_t key,
+/* *@key becomes that of the function where @callable isn't kept alive. */
+static uint32_t name_it(struct pl_recorder *r, enum shape shape, uint64_t *key,
 			PyObject *callable, PyObject *self)
 {
 	struct pl_recording *rec = &session_of(r)->rec;
+	bool ok = false, is_kept = true, is_first;
 	PyObject *type, *value, *traceback;
+	uint32_t func = 0, n_funcs;
 	struct pl_named named;
-	uint32_t func = 0;
-	bool ok = false;
 
 	pl_probe_hold();
 	PyErr_Fetch(&type, &value, &traceback);
@@ -278,17 +349,23 @@ static uint32_t name_it(struct pl_recorder *r, enum shape shape, uint64_t key,
 		ok = pl_name_methoddescr(callable, self, &named);
 		break;
 	case OTHER:
-		ok = pl_name_other(callable, key != (uintptr_t)callable,
+		ok = pl_name_other(callable, *key != (uintptr_t)callable,
 				   &named);
 		break;
 	}
+	n_funcs = rec->func_set.n;
 	if (ok) {
 		func = pl_recording_func(rec, &named.desc);
 		pl_named_release(&named);
 	}
-	if (func && pl_recording_set_key(rec, key, func) &&
-	    (shape == CODE || shape == OTHER))
-		keep(session_of(r), holder_of(callable, key), func);
+	is_first = rec->func_set.n != n_funcs;
+	if (func && (shape == CODE || shape == OTHER))
+		is_kept = keep(session_of(r), holder_of(callable, *key), func,
+			       is_first);
+	if (func && is_kept)
+		pl_recording_set_key(rec, *key, func);
+	else if (func)
+		*key = pl_unheld_key(func);
 	PyErr_Restore(type, value, traceback);
 	pl_probe_unhold();
 	return func;
@@ -323,11 +400,12 @@ static struct pl_node *first_sight(struct pl_recorder *r, enum shape shape,
 {
 	uint32_t func = pl_recording_key(&session_of(r)->rec, key);
 
-	/* By its 64th path a thread has long entered itself in the list. */
-	if (!r->name && r->n_nodes < 64)
+	/* By its 64th path a thread has long entered itself in the list.  A
+	 * recorder of several threads has no name: there is no end of them. */
+	if (!r->name && r->n_nodes < 64 && r->n_threads <= 1)
 		name_thread(r);
 	if (!func)
-		func = name_it(r, shape, key, callable, self);
+		func = name_it(r, shape, &key, callable, self);
 	if (func)
 		notice_greenlets(r, func);
 	return pl_child_add(r, key, func);
@@ -418,6 +496,78 @@ uint64_t pl_key_other(PyObject *callable)
 		       (uint64_t)(uintptr_t)type | TYPE_KEY;
 }
 
+/* ---------------------------------------------------- other interpreters -- */
+
+static void add_side(struct pl_session *s, struct side *side)
+{
+	side->interpreter = PyInterpreterState_Get();
+	side->session = s;
+	lock_event();
+	side->next_side = sides;
+	sides = side;
+	unlock_event();
+}
+
+static void remove_side(struct side *side)
+{
+	struct side **at = &sides;
+
+	lock_event();
+	while (*at && *at != side)
+		at = &(*at)->next_side;
+	if (*at)
+		*at = side->next_side;
+	unlock_event();
+}
+
+/*
+ * Move the objects of @interpreter into @objects, their keys forgotten; how
+ * many.  They stay where they are in a forked child whose recording is still
+ * its parent's, and without memory.
+ */
+static size_t take_strangers(struct side *side, int64_t interpreter,
+			     uint64_t *objects)
+{
+	struct stranger *list = side->strangers;
+	size_t n = 0, n_left = 0;
+
+	for (size_t i = 0; i < side->n_strangers; i++)
+		if (list[i].interpreter == interpreter)
+			objects[n++] = (uint64_t)(uintptr_t)list[i].object;
+	pl_keys_sort(objects, n);
+	if (side->session->fork_pending ||
+	    !pl_recording_forget_keys(&side->session->rec, objects, n))
+		return 0;
+	for (size_t i = 0; i < side->n_strangers; i++)
+		if (list[i].interpreter != interpreter)
+			list[n_left++] = list[i];
+	side->n_strangers = n_left;
+	return n;
+}
+
+/* Objects are let go of last, and without the lock: a weak reference may have a
+ * function, which comes back to us. */
+void pl_probe_leave_interpreter(void)
+{
+	uint64_t *objects;
+	size_t bytes = 0, n = 0;
+
+	left_interpreter = current_interpreter();
+	if (back_end()->leave)
+		back_end()->leave();
+	lock_event();
+	for (struct side *side = sides; side; side = side->next_side)
+		bytes += side->n_strangers * sizeof(*objects);
+	objects = bytes ? pl_pages_alloc(bytes) : NULL;
+	for (struct side *side = sides; objects && side;
+	     side = side->next_side)
+		n += take_strangers(side, left_interpreter, objects + n);
+	unlock_event();
+	for (size_t i = 0; i < n; i++)
+		Py_DECREF((PyObject *)(uintptr_t)objects[i]);
+	pl_pages_free(objects, bytes);
+}
+
 /* ------------------------------------------------- sessions and events -- */
 
 static void count(struct pl_session *s, int by)
@@ -427,14 +577,6 @@ static void count(struct pl_session *s, int by)
 	n_sessions += by;
 	n_all_threads += s->all_threads ? by : 0;
 	n_c_calls += side->c_calls ? by : 0;
-}
-
-/* What an event that was under way when the session ended has left. */
-static void close_leftovers(struct pl_session *s)
-{
-	for (struct pl_recorder_priv *p = s->recorders; p; p = p->next)
-		if (!(p->r->flags & PL_RECORDER_ENDED))
-			pl_recorder_unwind(p->r, false);
 }
 
 static bool covers_this_thread(struct pl_session *s)
@@ -460,7 +602,7 @@ static int begin(struct pl_session *s, PyObject *owner, struct pl_error *err)
 	if (!side)
 		return pl_fail(err, PL_ERR_NOMEM, "no memory");
 	if (!side->interpreter)
-		side->interpreter = PyInterpreterState_Get();
+		add_side(s, side);
 	rc = back_end()->attach(s->all_threads, c_calls || n_c_calls, owner,
 				err);
 	if (rc)
@@ -468,8 +610,8 @@ static int begin(struct pl_session *s, PyObject *owner, struct pl_error *err)
 #ifdef PL_FREE_THREADED
 	s->quiesce = back_end()->quiesce;
 #endif
-	if (!on && !s->fork_pending)
-		close_leftovers(s);
+	if (!on)
+		pl_session_unwind(s);
 	rc = pl_session_start(s, err);
 	if (rc) {
 		if (!n_sessions)
@@ -562,10 +704,32 @@ static bool is_held(void)
 	return __atomic_load_n(&n_held, __ATOMIC_ACQUIRE);
 }
 
+static void free_side(struct side *k)
+{
+	pl_pages_free(k->kept, k->capacity * sizeof(*k->kept));
+	/* The objects are for other interpreters to free: they leak. */
+	pl_pages_free(k->strangers,
+		      k->strangers_capacity * sizeof(*k->strangers));
+	pl_pages_free(k, sizeof(*k));
+}
+
+void pl_probe_abandon(struct pl_session *s)
+{
+	struct side *k = s->probe;
+
+	s->probe = NULL;
+	if (!k)
+		return;
+	remove_side(k);
+	free_side(k);
+}
+
 static void free_session(struct pl_session *s)
 {
 	struct side *k = s->probe;
 
+	if (k)
+		remove_side(k);
 	s->probe = NULL;
 	pl_session_close(s);
 	pl_pages_free(s, sizeof(*s));
@@ -574,8 +738,7 @@ static void free_session(struct pl_session *s)
 	forget_asked();
 	for (size_t i = 0; i < k->n; i++)
 		Py_DECREF(k->kept[i].object);
-	pl_pages_free(k->kept, k->capacity * sizeof(*k->kept));
-	pl_pages_free(k, sizeof(*k));
+	free_side(k);
 }
 
 /* The event that holds goes on for a few instructions after the last unhold;
@@ -607,7 +770,6 @@ void pl_probe_dispose(struct pl_session *s)
 
 int pl_probe_join_interpreter(struct pl_error *err)
 {
-	others_record = true;
 	return back_end()->attach(true, n_c_calls > 0, NULL, err);
 }
 

@@ -41,7 +41,9 @@ struct pl_probe_ops {
 	/* No session needs events of this interpreter (of this thread).
 	 * @owner is that of the session that has ended. */
 	void (*detach)(bool all_threads, PyObject *owner);
-	/* The interpreter is going away: forget its objects. */
+	/* The interpreter, not the main one, is going away; may be NULL. */
+	void (*leave)(void);
+	/* All are gone: forget their objects. */
 	void (*forget)(void);
 	/* Wait until no thread is inside of an event.  Only asked for where
 	 * there is no GIL; may be NULL. */
@@ -83,7 +85,17 @@ void pl_probe_dispose(struct pl_session *s);
 
 /* The current interpreter, a new one, joins the process-wide session. */
 int pl_probe_join_interpreter(struct pl_error *err);
+/* The current interpreter, not the main one, ends: let go of its objects. */
+void pl_probe_leave_interpreter(void);
 void pl_probe_forget(void);
+
+/* @s is about to be closed, and the interpreter whose objects it keeps may be
+ * gone: they are not let go of. */
+void pl_probe_abandon(struct pl_session *s);
+
+/* What interpreters share.  Held for a few instructions, without Python code. */
+void pl_probe_lock(void);
+void pl_probe_unlock(void);
 
 /*
  * The calling thread keeps @value under the pthread key @key.  If it is a
@@ -115,7 +127,7 @@ uint32_t pl_probe_func(struct pl_recorder *r, uint64_t key);
 /*
  * Code objects seen are kept alive, so that no other one takes their address:
  * the first of each function as long as the session, others as long as the
- * program has them.  The @i-th (borrowed), in order of first sight, and its
+ * program has them, or not at all (see struct pl_options, max_functions).  The @i-th (borrowed), in order of first sight, and its
  * function; NULL behind the last.  Several may be one function.
  */
 PyObject *pl_probe_object(struct pl_session *s, size_t i, uint32_t *func);

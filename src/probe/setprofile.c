@@ -307,8 +307,9 @@ static int pass_on(PyObject *frame, int what, PyObject *arg)
 
 /* ------------------------------------------------------------- events -- */
 
-/* Bits of pl_func.pad[0], learnt at first sight. */
-enum { FUNC_LOOKED_AT = 1, FUNC_GENERATOR = 2 };
+/* Bits of pl_func.pad[0], learnt at first sight.  FUNC_MORE: it stands for
+ * several functions, and the others are of the one seen last. */
+enum { FUNC_LOOKED_AT = 1, FUNC_GENERATOR = 2, FUNC_MORE = 4 };
 
 /* co_flags of generators, coroutines and asynchronous generators, code.h */
 #define CO_ANY_GENERATOR (0x20 | 0x80 | 0x200)
@@ -337,7 +338,7 @@ static void look_at(struct pl_func *f, PyObject *code)
 	PyObject *type, *value, *traceback, *flags;
 
 	PyErr_Fetch(&type, &value, &traceback);
-	f->pad[0] = FUNC_LOOKED_AT;
+	f->pad[0] = FUNC_LOOKED_AT | (f->line ? 0 : FUNC_MORE);
 	flags = PyObject_GetAttrString(code, "co_flags");
 	if (flags && PyLong_AsLong(flags) & CO_ANY_GENERATOR)
 		f->pad[0] |= FUNC_GENERATOR;
@@ -358,7 +359,7 @@ static int is_resumed(struct pl_recorder *r, struct pl_node *n,
 
 	if (!n->func)
 		return 0;
-	if (!f->pad[0])
+	if (!f->pad[0] || f->pad[0] & FUNC_MORE)
 		look_at(f, code);
 	if (!(f->pad[0] & FUNC_GENERATOR))
 		return 0;
@@ -372,7 +373,8 @@ static void enter_frame(struct pl_recorder *r, PyObject *frame, PyObject *code)
 
 	if (pl_unlikely(!n))
 		n = pl_probe_code(r, code);
-	pl_push(r, n, is_resumed(r, n, frame, code), 0);
+	pl_push_new(r, n, (uint64_t)(uintptr_t)code,
+		    is_resumed(r, n, frame, code), 0);
 }
 
 /*
@@ -387,7 +389,8 @@ static bool was_never_entered(struct pl_recorder *r, PyObject *frame,
 	const struct pl_func *f =
 		(const struct pl_func *)(r->base + (uint64_t)func * 32);
 
-	return func && f->pad[0] && pl_frame_lasti(frame) == (int)f->pad[1];
+	return func && f->pad[0] && !(f->pad[0] & FUNC_MORE) &&
+	       pl_frame_lasti(frame) == (int)f->pad[1];
 }
 
 /*
@@ -406,7 +409,8 @@ static bool went_on_unseen(struct pl_recorder *r, uint64_t key)
 	const struct pl_func *f =
 		(const struct pl_func *)(r->base + (uint64_t)func * 32);
 
-	return func && func != top->func && f->pad[0] & FUNC_GENERATOR;
+	return func && func != top->func &&
+	       (f->pad[0] & (FUNC_GENERATOR | FUNC_MORE)) == FUNC_GENERATOR;
 }
 
 static bool is_lone_return(struct pl_recorder *r, PyObject *frame,

@@ -66,7 +66,7 @@ class Plan(NamedTuple):
         most = {"start": 0.2, "ready": 0.3, "end": 0.1}[moment]
         # Half of them by the signal that nobody can handle.
         return cls(r.choice(SIGNALS + ("SIGKILL",) * (len(SIGNALS) - 2)),
-                   r.choice(["plain", "threads", "fork", "spawn"]),
+                   r.choice(["plain", "threads", "short", "fork", "spawn"]),
                    r.random() < 0.3, r.random() < 0.5, moment,
                    r.random() * most)
 
@@ -115,11 +115,18 @@ class Round(unittest.TestCase):
         argv = [self.python.path, HERE / "victim.py", self.counters, plan.kind,
                 "0", "100" if plan.moment == "end" else "0"]
         env = self.environment()
+        # So that threads and functions come to their bounds.  The function
+        # that counts is among the first.
+        bounds = {"max-threads": 3, "max-functions": 800} \
+            if plan.kind == "short" else {}
         if plan.record:
-            argv = [tool, "record", "-o", self.db, "--", *argv]
+            argv = [tool, "record", *("--%s=%d" % b for b in bounds.items()),
+                    "-o", self.db, "--", *argv]
         else:
             env["LD_PRELOAD"] = str(self.stage / "lib/libproflite.so")
-            env["PROFLITE_OPTIONS"] = "out=%s" % self.db
+            env["PROFLITE_OPTIONS"] = ",".join(
+                ["out=%s" % self.db] + ["%s=%d" % (k.replace("-", "_"), n)
+                                        for k, n in bounds.items()])
         victim = subprocess.Popen(
             [str(w) for w in argv], env=env, cwd=self.folder,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -5,11 +5,13 @@
 
 COUNTERS is a file of 64-bit counters.  Each thread of each process has a slot
 and a function of its own, work_SLOT, which begins by adding one to its slot.
-KIND: plain, threads, fork or spawn.  LIMIT: rounds to go, 0 for no end.
+KIND: plain, threads, short (threads that end after a few rounds, one after the
+other), fork or spawn.  LIMIT: rounds to go, 0 for no end.
 
 Writes "r" when it begins, and "e" when it has done LIMIT rounds.
 """
 
+import itertools
 import mmap
 import os
 import subprocess
@@ -46,12 +48,28 @@ def new_path(n):
     exec("def new_%d(): pass\nnew_%d()" % (n, n), names)
 
 
-def drive(slot):
+def make_work(slot):
     names = {"counters": counters}
     exec(WORK.format(slot), names)
-    work = names["work_%d" % slot]
-    n = 0
-    while not LIMIT or n < LIMIT:
+    return names["work_%d" % slot]
+
+
+def drive(slot):
+    rounds(make_work(slot), 0, LIMIT)
+
+
+def drive_by_short_threads(slot):
+    work = make_work(slot)
+    for n in itertools.count(0, 5):
+        if LIMIT and n >= LIMIT:
+            break
+        thread = threading.Thread(target=rounds, args=(work, n, n + 5))
+        thread.start()
+        thread.join()
+
+
+def rounds(work, n, limit):
+    while not limit or n < limit:
         n += 1
         work(n % 20)
         sum(numbers(work, n % 5))
@@ -67,9 +85,11 @@ def drive(slot):
 def main():
     slots = range(SLOT + 1, SLOT + 1 + BRANCHES)
     os.write(1, b"r")
-    if KIND == "threads":
+    if KIND in ("threads", "short"):
         for slot in slots:
-            threading.Thread(target=drive, args=(slot,), daemon=True).start()
+            threading.Thread(target=drive if KIND == "threads" else
+                             drive_by_short_threads, args=(slot,),
+                             daemon=True).start()
     elif KIND == "fork":
         for slot in slots:
             if not os.fork():

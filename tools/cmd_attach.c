@@ -191,6 +191,15 @@ static int collect(struct attachment *a)
 	return PL_EXIT_OK;
 }
 
+/* All that is known of another process stands there. */
+static int check_proc(const struct pl_cmd *cmd)
+{
+	if (!access("/proc/self/stat", R_OK))
+		return PL_GO_ON;
+	return pl_complain(cmd, PL_EXIT_FAILED, "/proc is not mounted here: "
+			   "attach cannot look at another process without it");
+}
+
 static int run(const struct pl_cmd *cmd, int argc, char **argv)
 {
 	static struct attachment a;
@@ -206,6 +215,8 @@ static int run(const struct pl_cmd *cmd, int argc, char **argv)
 	a.options.ingest = false;
 	a.options.collected = true;
 	status = parse(&a, argc, argv);
+	if (status == PL_GO_ON)
+		status = check_proc(cmd);
 	if (status == PL_GO_ON && pl_target_find(&a.target, a.target.pid, &err))
 		status = pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);
 	if (status == PL_GO_ON)

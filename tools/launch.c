@@ -7,9 +7,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -60,23 +62,35 @@ static int find_beside(const char *folder, char *path, size_t size)
 	return 0;
 }
 
-int pl_launch_find_library(char *path, size_t size, struct pl_error *err)
+/* Where this program lies.  Without /proc the kernel's own word for what it
+ * executed tells, as long as nobody has changed folders. */
+static bool find_own_folder(char folder[PATH_MAX])
 {
-	char exe[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	const char *exe = (const char *)getauxval(AT_EXECFN);
 	char *slash;
 
-	exe[n < 0 ? 0 : n] = '\0';
-	slash = strrchr(exe, '/');
+	if (!realpath("/proc/self/exe", folder) &&
+	    (!exe || !realpath(exe, folder)))
+		return false;
+	slash = strrchr(folder, '/');
 	if (slash)
 		*slash = '\0';
-	if (!slash || !find_beside(exe, path, size)) {
+	return slash;
+}
+
+int pl_launch_find_library(char *path, size_t size, struct pl_error *err)
+{
+	char folder[PATH_MAX];
+	bool known = find_own_folder(folder);
+
+	if (!known || !find_beside(folder, path, size)) {
 		snprintf(path, size, "%s", PL_LIBDIR "/" LIBRARY);
 		if (!is_there(path))
 			return pl_fail(err, PL_ERR_NOENT,
-				       "%s is neither in %s/../lib nor in %s: "
-				       "install proflite as a whole",
-				       LIBRARY, exe, PL_LIBDIR);
+				       "%s is neither in %s%s nor in %s: "
+				       "install proflite as a whole", LIBRARY,
+				       known ? folder : "the program's folder",
+				       known ? "/../lib" : "", PL_LIBDIR);
 	}
 	if (strpbrk(path, " :"))
 		return pl_fail(err, PL_ERR_ARG,

@@ -37,6 +37,7 @@ static int make_absolute(const struct pl_cmd *cmd, struct pl_options *o)
 	char *path = o->out, *slash = strrchr(path, '/');
 	const char *name = slash ? slash + 1 : path;
 	char folder[PATH_MAX], absolute[sizeof(o->out)];
+	struct pl_error err;
 	struct stat st;
 	int n;
 
@@ -55,8 +56,10 @@ static int make_absolute(const struct pl_cmd *cmd, struct pl_options *o)
 		     strcmp(folder, "/") ? folder : "", name);
 	if (n >= (int)sizeof(absolute))
 		return pl_complain(cmd, PL_EXIT_FAILED,
-				   "the database's name is too long");
+				   "the path of the database is too long");
 	memcpy(path, absolute, (size_t)n + 1);
+	if (pl_options_check_database(path, &err))
+		return pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);
 	return try_folder(cmd, folder);
 }
 

@@ -7,8 +7,11 @@
 #include "core/uuid.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define PL_OPTION(key_, type_, field_, default_, help_)                        \
 	{ key_, type_, offsetof(struct pl_options, field_),                    \
@@ -132,6 +135,39 @@ int pl_options_set(struct pl_options *o, const char *key, const char *value,
 	}
 	return pl_fail(err, PL_ERR_ARG, "no option \"%s\": want one of %s", key,
 		       known);
+}
+
+/* A link to nowhere: SQLite would fail at the end of the run, and a link to a
+ * file that does not exist yet may be somebody else's trap. */
+static int check_link(const char *path, struct pl_error *err)
+{
+	char target[PATH_MAX];
+	struct stat st;
+	ssize_t n;
+
+	if (!stat(path, &st) || lstat(path, &st) || !S_ISLNK(st.st_mode))
+		return 0;
+	n = readlink(path, target, sizeof(target) - 1);
+	target[n < 0 ? 0 : n] = '\0';
+	return pl_fail(err, PL_ERR_ARG, "%s is a symbolic link to %s, which "
+		       "cannot be opened: name the database itself, or remove "
+		       "the link", path, target);
+}
+
+int pl_options_check_database(const char *path, struct pl_error *err)
+{
+	const char *slash = strrchr(path, '/');
+	size_t len = strlen(slash ? slash + 1 : path);
+
+	if (len > PL_DATABASE_NAME_MAX)
+		return pl_fail(err, PL_ERR_ARG, "the name of the database is "
+			       "too long (%zu bytes, at most %d): %s", len,
+			       PL_DATABASE_NAME_MAX, slash ? slash + 1 : path);
+	if (strlen(path) + (NAME_MAX - PL_DATABASE_NAME_MAX) >= PATH_MAX)
+		return pl_fail(err, PL_ERR_ARG, "the path of the database is "
+			       "too long (%zu bytes, at most %d)", strlen(path),
+			       PATH_MAX - 1 - (NAME_MAX - PL_DATABASE_NAME_MAX));
+	return check_link(path, err);
 }
 
 /* Take one item, "key=value", up to an unescaped comma; undo the escapes. */

@@ -20,6 +20,9 @@
 
 #define PL_OPTIONS_ENV "PROFLITE_OPTIONS"
 
+/* A recording is DB.PID-XXXXXXXX.plrec, and a name has at most 255 bytes. */
+#define PL_DATABASE_NAME_MAX 229
+
 struct pl_options {
 	char out[4096];
 	char label[256];
@@ -55,6 +58,13 @@ int pl_options_parse(struct pl_options *o, const char *text,
 /* Set one option from text. */
 int pl_options_set(struct pl_options *o, const char *key, const char *value,
 		   struct pl_error *err);
+
+/*
+ * Whether a database can have the name @path: PL_ERR_ARG for a name that
+ * leaves no room for the names of its recordings and journals beside it, and
+ * for a symbolic link that leads to no file.  Folders are not checked.
+ */
+int pl_options_check_database(const char *path, struct pl_error *err);
 
 /* Write what differs from the defaults, without a NUL beyond @size; returns
  * the length it would have, like snprintf. */

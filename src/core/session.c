@@ -715,6 +715,8 @@ static int open_process(struct pl_session *s, const uint8_t uuid[16],
 	int rc;
 
 	rc = make_absolute(&s->options, err);
+	if (!rc)
+		rc = pl_options_check_database(s->options.out, err);
 	if (rc)
 		return rc;
 	if (uuid)

@@ -4,6 +4,7 @@
 #include "store/db.h"
 
 #include "core/clock.h"
+#include "core/options.h"
 #include "store/schema_sql.h"
 
 #include <errno.h>
@@ -259,6 +260,12 @@ static int check_file(struct pl_store *s, enum pl_store_mode mode,
 
 	if (!*s->path)
 		return pl_fail(err, PL_ERR_ARG, "\"\" names no file");
+	if (mode == PL_STORE_WRITE) {
+		int rc = pl_options_check_database(s->path, err);
+
+		if (rc)
+			return rc;
+	}
 	if (stat(s->path, &st)) {
 		if (errno != ENOENT)
 			return pl_fail_errno(err, PL_ERR_SYS, "cannot open %s",

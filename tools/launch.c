@@ -3,6 +3,8 @@
 
 #include "launch.h"
 
+#include "relay.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -102,64 +104,6 @@ int pl_launch_find_library(char *path, size_t size, struct pl_error *err)
 
 /* ----------------------------------------------------------- the child -- */
 
-static volatile sig_atomic_t child_pid;
-
-static void forward(int signo)
-{
-	int saved = errno;
-
-	if (child_pid > 0)
-		kill((pid_t)child_pid, signo);
-	errno = saved;
-}
-
-/* What we change while we wait; the child finds it as it was. */
-static const struct {
-	int signo;
-	void (*handler)(int);
-} changes[] = {
-	{ SIGINT, SIG_IGN },
-	{ SIGQUIT, SIG_IGN },
-	{ SIGTERM, forward },
-	{ SIGHUP, forward },
-	{ SIGCHLD, SIG_DFL },		/* ignored, it would take our wait() */
-};
-
-#define N_CHANGES (sizeof(changes) / sizeof(*changes))
-
-struct signals {
-	struct sigaction actions[N_CHANGES];
-	sigset_t mask;
-};
-
-/* What is forwarded stays blocked until there is somebody to forward it to. */
-static void take_signals(struct signals *old)
-{
-	sigset_t block;
-
-	sigemptyset(&block);
-	sigaddset(&block, SIGTERM);
-	sigaddset(&block, SIGHUP);
-	sigprocmask(SIG_BLOCK, &block, &old->mask);
-	for (size_t i = 0; i < N_CHANGES; i++) {
-		struct sigaction action = { .sa_handler = changes[i].handler };
-
-		sigemptyset(&action.sa_mask);
-		sigaction(changes[i].signo, &action, &old->actions[i]);
-		/* nohup: what was ignored stays ignored. */
-		if (action.sa_handler == forward &&
-		    old->actions[i].sa_handler == SIG_IGN)
-			sigaction(changes[i].signo, &old->actions[i], NULL);
-	}
-}
-
-static void restore_signals(const struct signals *old)
-{
-	for (size_t i = 0; i < N_CHANGES; i++)
-		sigaction(changes[i].signo, &old->actions[i], NULL);
-	sigprocmask(SIG_SETMASK, &old->mask, NULL);
-}
-
 static int set_environment(const struct pl_launch *l)
 {
 	const char *old = getenv("LD_PRELOAD");
@@ -176,13 +120,13 @@ static int set_environment(const struct pl_launch *l)
 
 /* In the child.  Why exec failed goes back through @report, which a successful
  * exec closes. */
-static void run_child(const struct pl_launch *l, const struct signals *old,
+static void run_child(const struct pl_launch *l, const struct pl_relay *relay,
 		      int report)
 {
 	int why;
 	ssize_t n;
 
-	restore_signals(old);
+	pl_relay_release_child(relay);
 	if (!set_environment(l))
 		execvp(l->argv[0], l->argv);
 	why = errno;
@@ -203,39 +147,46 @@ static int read_report(int fd)
 	return n == sizeof(why) ? why : 0;
 }
 
-int pl_launch_run(const struct pl_launch *launch, struct pl_launched *result,
-		  struct pl_error *err)
+static int start_child(const struct pl_launch *l, const struct pl_relay *relay,
+		       struct pl_launched *result, struct pl_error *err)
 {
-	struct signals old;
 	int report[2];
 	pid_t pid;
 
-	memset(result, 0, sizeof(*result));
 	if (pipe2(report, O_CLOEXEC))
 		return pl_fail_errno(err, PL_ERR_SYS, "cannot make a pipe");
 	fflush(NULL);
-	take_signals(&old);
 	pid = fork();
 	if (!pid)
-		run_child(launch, &old, report[1]);
+		run_child(l, relay, report[1]);
 	close(report[1]);
 	if (pid < 0) {
-		int rc = pl_fail_errno(err, PL_ERR_SYS, "cannot fork");
-
 		close(report[0]);
-		restore_signals(&old);
-		return rc;
+		return pl_fail_errno(err, PL_ERR_SYS, "cannot fork");
 	}
-	child_pid = pid;
-	sigprocmask(SIG_SETMASK, &old.mask, NULL);
 	result->pid = pid;
 	result->exec_errno = read_report(report[0]);
 	close(report[0]);
-	while (waitpid(pid, &result->wait_status, 0) < 0 && errno == EINTR)
-		;
-	child_pid = 0;
-	restore_signals(&old);
 	return 0;
+}
+
+int pl_launch_run(const struct pl_launch *launch, struct pl_launched *result,
+		  struct pl_error *err)
+{
+	struct pl_relay relay = { .pause = launch->pause, .ctx = launch->ctx };
+	int rc;
+
+	memset(result, 0, sizeof(*result));
+	rc = pl_relay_begin(&relay, err);
+	if (rc)
+		return rc;
+	rc = start_child(launch, &relay, result, err);
+	if (!rc && launch->started)
+		launch->started(launch->ctx);
+	if (!rc)
+		result->wait_status = pl_relay_wait(&relay, result->pid);
+	pl_relay_end(&relay);
+	return rc;
 }
 
 int pl_launch_end_like(const struct pl_launched *result)

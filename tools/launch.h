@@ -23,6 +23,11 @@ struct pl_launch {
 	const char *library;		/* put in front of LD_PRELOAD */
 	const char *options;		/* PROFLITE_OPTIONS */
 	char *const *argv;		/* the command */
+	/* Or NULL: called when it has begun, and around every time that this
+	 * program is stopped as a job is (see relay.h). */
+	void (*started)(void *ctx);
+	void (*pause)(void *ctx, int begin);
+	void *ctx;
 };
 
 struct pl_launched {
@@ -32,9 +37,9 @@ struct pl_launched {
 };
 
 /*
- * Run it and wait for it, but not for children it leaves behind.  Meanwhile
- * the terminal's SIGINT and SIGQUIT are the command's alone to act on, and
- * SIGTERM and SIGHUP are passed on to it.  PL_ERR_SYS, before it began.
+ * Run it and wait for it, but not for children it leaves behind.  Signals and
+ * job control reach it as if this program were not there (relay.h).
+ * PL_ERR_SYS, before it began.
  */
 int pl_launch_run(const struct pl_launch *launch, struct pl_launched *result,
 		  struct pl_error *err);

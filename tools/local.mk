@@ -46,6 +46,8 @@ tools_sources = \
 	%reldir%/pytext.h \
 	%reldir%/records.c \
 	%reldir%/records.h \
+	%reldir%/relay.c \
+	%reldir%/relay.h \
 	%reldir%/report.c \
 	%reldir%/report.h \
 	%reldir%/settings.c \

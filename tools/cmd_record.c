@@ -2,7 +2,9 @@
 /* record: run a command and profile every Python process it starts. */
 #include <config.h>
 
+#include "cause.h"
 #include "cmd.h"
+#include "collect.h"
 #include "core/options.h"
 #include "core/uuid.h"
 #include "launch.h"
@@ -36,9 +38,9 @@ struct recording {
 	const struct pl_cmd *cmd;
 	struct pl_options options;
 	struct pl_launched child;
+	struct pl_collect *collect;
 	bool report;
 	int64_t run_id;			/* 0: nothing was recorded */
-	bool alive;			/* some process of it still records */
 };
 
 /* ----------------------------------------------------- before the start -- */
@@ -71,11 +73,26 @@ static int parse(struct recording *r, int argc, char **argv, char ***command)
 
 /* ---------------------------------------------------------- the command -- */
 
+static void started(void *ctx)
+{
+	const struct recording *r = ctx;
+
+	pl_collect_start(r->collect);
+}
+
+static void pause_(void *ctx, int begin)
+{
+	const struct recording *r = ctx;
+
+	pl_collect_pause(r->collect, begin);
+}
+
 static int launch(struct recording *r, char **command)
 {
 	char library[PATH_MAX], text[3 * sizeof(r->options.out)];
 	struct pl_launch l = { .library = library, .options = text,
-			       .argv = command };
+			       .argv = command, .started = started,
+			       .pause = pause_, .ctx = r };
 	struct pl_error err;
 
 	if (pl_launch_find_library(library, sizeof(library), &err))
@@ -83,6 +100,9 @@ static int launch(struct recording *r, char **command)
 	if (pl_options_format(&r->options, text, sizeof(text)) >= sizeof(text))
 		return pl_complain(r->cmd, PL_EXIT_FAILED,
 				   "the settings are too long");
+	r->collect = pl_collect_new(r->cmd, &r->options);
+	if (!r->collect)
+		return pl_complain(r->cmd, PL_EXIT_FAILED, "out of memory");
 	if (pl_launch_run(&l, &r->child, &err))
 		return pl_complain(r->cmd, PL_EXIT_FAILED, "%s", err.text);
 	if (!r->child.exec_errno)
@@ -95,17 +115,6 @@ static int launch(struct recording *r, char **command)
 }
 
 /* -------------------------------------------------------- after the end -- */
-
-static void found(void *ctx, const char *path, enum pl_found what,
-		  const struct pl_recfile *rf, const struct pl_error *e)
-{
-	struct recording *r = ctx;
-
-	pl_source_warn(r->cmd, path, what, e);
-	if (what == PL_FOUND_ALIVE && rf &&
-	    !memcmp(rf->header.run_uuid, r->options.run, 16))
-		r->alive = true;
-}
 
 /* The row of our run, by its uuid. */
 static int find_run(struct recording *r, struct pl_store *store,
@@ -152,29 +161,53 @@ static int complete_run(struct recording *r, struct pl_error *err)
 	return rc;
 }
 
-/* Bring in what the processes could not write themselves. */
-static void collect(struct recording *r, const char *command)
+/* Nothing has arrived, or not all of it: say why. */
+static void explain(const struct recording *r, const struct pl_collected *c,
+		    const char *command)
 {
+	char cause[PATH_MAX + 128];
+
+	if (c->n_failed)
+		pl_complain(r->cmd, 0, "%s: %s (pid %u%s)",
+			    r->run_id ? "not all was recorded"
+				      : "nothing was recorded",
+			    c->why, c->pid,
+			    c->n_failed > 1 ? " and others" : "");
+	else if (!r->run_id && !c->n_begun && !c->alive)
+		pl_complain(r->cmd, 0, "nothing was recorded: %s",
+			    pl_cause_of_nothing(command, cause,
+						sizeof(cause)));
+	else if (!r->run_id && !c->alive && !c->lost)
+		pl_complain(r->cmd, 0, "nothing was recorded: the recordings "
+			    "of %u process%s are gone", c->n_begun,
+			    c->n_begun == 1 ? "" : "es");
+}
+
+/* Bring in what was recorded.  False: not all of it has arrived. */
+static bool collect(struct recording *r, const char *command)
+{
+	struct pl_collected c = { 0 };
 	struct pl_error err;
-	int rc = pl_store_ingest_pending(r->options.out, INGEST_BUSY_MS, found,
-					 r, &err);
+	int rc = pl_collect_finish(r->collect, &c, &err);
 
 	if (rc >= 0)
 		rc = complete_run(r, &err);
-	if (rc < 0)
+	if (rc < 0) {
 		pl_complain(r->cmd, 0, "%s (what was recorded stays beside "
 			    "the database, for the next proflite command)",
 			    err.text);
-	else if (!r->run_id && !r->alive)
-		pl_complain(r->cmd, 0, "nothing was recorded: %s ran no "
-			    "Python, or one that takes no LD_PRELOAD",
-			    command);
+		return false;
+	}
+	explain(r, &c, command);
+	return !c.lost && !c.n_failed &&
+	       (r->run_id || c.alive || !c.n_begun);
 }
 
 static int run(const struct pl_cmd *cmd, int argc, char **argv)
 {
 	static struct recording r;
 	char **command = NULL;
+	bool is_whole;
 	int status;
 
 	r.cmd = cmd;
@@ -188,14 +221,17 @@ static int run(const struct pl_cmd *cmd, int argc, char **argv)
 		status = launch(&r, command);
 	if (status >= 0)
 		return status;
-	collect(&r, command[0]);
+	is_whole = collect(&r, command[0]);
 	if (r.report && r.run_id) {
 		struct pl_source source = { .db = r.options.out };
 
 		source.select.run_id = r.run_id;
 		pl_report_default(cmd, &source);
 	}
-	return pl_launch_end_like(&r.child);
+	pl_collect_free(r.collect);
+	status = pl_launch_end_like(&r.child);
+	/* A script must not take a part for the whole. */
+	return status || is_whole ? status : PL_EXIT_FAILED;
 }
 
 const struct pl_cmd pl_cmd_record = {

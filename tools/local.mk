@@ -1,6 +1,8 @@
 # The `proflite` program: one file a command.  Every file of tools/ stands
 # here, alphabetically; all but main.c are a library, for the unit tests.
 tools_sources = \
+	%reldir%/cause.c \
+	%reldir%/cause.h \
 	%reldir%/cmd.h \
 	%reldir%/cmd_attach.c \
 	%reldir%/cmd_callers.c \
@@ -15,6 +17,8 @@ tools_sources = \
 	%reldir%/cmd_runs.c \
 	%reldir%/cmd_sql.c \
 	%reldir%/cmd_tree.c \
+	%reldir%/collect.c \
+	%reldir%/collect.h \
 	%reldir%/columns.c \
 	%reldir%/columns.h \
 	%reldir%/compare.c \

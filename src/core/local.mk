@@ -9,6 +9,8 @@ core_sources = \
 	%reldir%/format.h \
 	%reldir%/live.c \
 	%reldir%/live.h \
+	%reldir%/notice.c \
+	%reldir%/notice.h \
 	%reldir%/options.c \
 	%reldir%/options.def \
 	%reldir%/options.h \

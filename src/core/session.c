@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "core/clock.h"
 #include "core/live.h"
+#include "core/notice.h"
 #include "core/recorder_inline.h"
 #include "core/uuid.h"
 
@@ -381,6 +382,9 @@ static void reborn(struct pl_session *s, struct pl_tls *tls)
 		s->fork_pending = false;
 		if (s->complain)
 			s->complain(&err);
+		if (s->options.collected)
+			pl_notice_send(s->options.run, PL_NOTICE_FAILED, NULL,
+				       err.text, -1);
 		return;
 	}
 	s->rec.header->flags |= PL_REC_F_FORKED;
@@ -737,13 +741,70 @@ static int open_process(struct pl_session *s, const uint8_t uuid[16],
 					 &second);
 	if (rc)
 		return pl_fail(err, rc, "%s", first.text);
-	if (*first.text && err)
-		pl_fail(err, PL_OK, "%s; recording in %s instead", first.text,
-			s->rec.path ? s->rec.path : "memory");
 	if (!s->rec.path)
 		memcpy(s->rec.header->uuid, id, 16);
 	describe(s);
+	/* The launcher has the file then, wherever it is. */
+	s->is_collected = s->options.collected &&
+			  pl_session_tell(s, PL_NOTICE_BEGUN) && s->rec.path;
+	if (*first.text && err && !s->is_collected)
+		pl_fail(err, PL_OK, "%s; recording in %s instead", first.text,
+			s->rec.path ? s->rec.path : "memory");
 	return 0;
+}
+
+bool pl_session_tell(const struct pl_session *s, enum pl_notice_kind kind)
+{
+	return pl_notice_send(s->options.run, kind, s->rec.header->uuid,
+			      s->rec.path ? s->rec.path : "", s->rec.fd);
+}
+
+/* A file for what belongs to the database @db, in our fallback folder. */
+static int open_fallback(const char *db, const struct pl_rec_header *h,
+			 char *path, size_t size, struct pl_error *err)
+{
+	const char *slash = strrchr(db, '/');
+	char dir[512], hex[33];
+	int fd, n;
+
+	if (!fallback_folder(dir, sizeof(dir)))
+		return pl_fail(err, PL_ERR_SYS, "there is no folder to keep "
+			       "a recording in");
+	pl_uuid_format(h->uuid, hex);
+	n = snprintf(path, size, "%s/%s.%u-%.8s" PL_REC_SUFFIX, dir,
+		     slash ? slash + 1 : db, (unsigned)h->pid, hex);
+	if (n < 0 || (size_t)n >= size)
+		return pl_fail(err, PL_ERR_ARG, "%s: name too long", db);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+		  0600);
+	return fd >= 0 ? fd : pl_fail_errno(err, PL_ERR_SYS,
+					    "cannot create %s", path);
+}
+
+int pl_session_keep(const char *db, const void *recording, size_t bytes,
+		    char *path, size_t size, struct pl_error *err)
+{
+	const char *from = recording;
+	int fd = open_fallback(db, recording, path, size, err), rc = 0;
+
+	if (fd < 0)
+		return fd;
+	while (!rc && bytes) {
+		ssize_t n = write(fd, from, bytes < 1u << 20 ? bytes
+							     : 1u << 20);
+
+		if (n > 0) {
+			from += n;
+			bytes -= (size_t)n;
+		} else if (n == 0 || errno != EINTR) {
+			rc = pl_fail_errno(err, PL_ERR_FULL, "cannot write %s",
+					   path);
+		}
+	}
+	close(fd);
+	if (rc)
+		unlink(path);
+	return rc;
 }
 
 int pl_session_open_process(struct pl_session *s, const uint8_t uuid[16],

@@ -33,6 +33,7 @@
 #define PL_CORE_SESSION_H
 
 #include "base/err.h"
+#include "core/notice.h"
 #include "core/options.h"
 #include "core/recorder.h"
 
@@ -57,6 +58,7 @@ struct pl_session {
 	bool is_scope;			/* a Profile's, not the process's */
 	bool all_threads;
 	bool no_subcalls;
+	bool is_collected;		/* proflite record knows of it */
 	bool fork_pending;		/* in a child that had no event yet */
 	uint32_t scope_id, scope;	/* of recorders made from now on */
 
@@ -141,6 +143,16 @@ int pl_session_open_process(struct pl_session *s, const uint8_t uuid[16],
 /* Open a private recording for a Profile. */
 int pl_session_open_private(struct pl_session *s, enum pl_clock_kind clock,
 			    struct pl_error *err);
+
+/* Tell proflite record; false when it has not heard it. */
+bool pl_session_tell(const struct pl_session *s, enum pl_notice_kind kind);
+
+/*
+ * Write a recording of the database @db into the fallback folder, where the
+ * next command finds it; *@path is its name.  For when its own folder is gone.
+ */
+int pl_session_keep(const char *db, const void *recording, size_t bytes,
+		    char *path, size_t size, struct pl_error *err);
 
 /* Begin and end recording on this thread, or on all.  Idempotent. */
 int pl_session_start(struct pl_session *s, struct pl_error *err);

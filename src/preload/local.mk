@@ -2,6 +2,8 @@
 # API.  No Python symbol, nothing linked but libc, and not -z now: a process
 # that is no Python must not notice it.
 preload_sources = \
+	src/core/notice.c \
+	src/core/notice.h \
 	include/proflite.h \
 	%reldir%/dormant.c \
 	%reldir%/dormant.h \

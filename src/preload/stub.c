@@ -21,6 +21,7 @@
 #include "proflite.h"
 
 #include "core/format.h"
+#include "core/notice.h"
 #include "preload/dormant.h"
 
 #include <dlfcn.h>
@@ -237,6 +238,27 @@ static void find_python(void)
 						 wanted[i].symbol);
 }
 
+static int digit_of(char c)
+{
+	return c <= '9' ? c - '0' : c - 'a' + 10;
+}
+
+/* Of a run that proflite record began: it is told that nothing is recorded
+ * here, and why. */
+static void tell_launcher(void)
+{
+	/* "run=", 32 digits, ",parent=", digits */
+	const char *digits = parent_digits ? parent_digits - 40 : NULL;
+	uint8_t run[16];
+
+	if (!digits || !strstr(environment, "collected"))
+		return;
+	for (int i = 0; i < 16; i++)
+		run[i] = (uint8_t)(digit_of(digits[2 * i]) << 4 |
+				   digit_of(digits[2 * i + 1]));
+	pl_notice_send(run, PL_NOTICE_FAILED, NULL, error_text, -1);
+}
+
 static void start(void)
 {
 	int saved = errno, rc = -1;
@@ -248,6 +270,7 @@ static void start(void)
 	if (rc < 0) {
 		dead = true;
 		complain(error_text);
+		tell_launcher();
 	} else if (rc > 0) {
 		pl_dormant_begin(py.add_pending_call, engine.serve);
 	}

@@ -174,6 +174,21 @@ static int ingest_file(struct pl_session *s, struct pl_error *err)
 	return rc;
 }
 
+/* Its folder is gone, and nothing can be written where it was.  @rc, @err: what
+ * is reported if the recording cannot be kept. */
+static int keep(struct pl_session *s, int rc, struct pl_error *err)
+{
+	char path[sizeof(s->options.out) + 64];
+	struct pl_error why = { 0 };
+
+	if (pl_session_keep(s->options.out, s->rec.base, pl_session_bytes(s),
+			    path, sizeof(path), &why))
+		return rc;
+	return pl_fail(err, PL_ERR_NOENT, "the folder of %s is gone; the "
+		       "recording is kept in %s: make the folder again and "
+		       "run proflite report", s->options.out, path);
+}
+
 /* The file is gone.  A command was faster, and the database has it; or somebody
  * removed it, and it goes into the database out of memory.  @rc, @err: what is
  * said if it can't. */
@@ -183,7 +198,7 @@ static int ingest_memory(struct pl_session *s, int rc, struct pl_error *err)
 	int again = save_session(s, s->options.out, FINISH_BUSY_MS, &why);
 
 	if (again && again != PL_ERR_BUSY)
-		return rc;
+		return keep(s, rc, err);
 	*err = why;
 	return again;
 }
@@ -367,6 +382,13 @@ static bool has_lost(const struct pl_session *s, struct pl_error *err)
 	return true;
 }
 
+/* Hundreds of processes that end at once would wait for one another, and each
+ * transaction syncs the disk: proflite record takes in many at a time. */
+static bool is_taken(const struct pl_session *s)
+{
+	return s->is_collected && pl_session_tell(s, PL_NOTICE_DONE);
+}
+
 void pl_engine_finish(enum pl_end end, int status, bool may_ingest)
 {
 	struct pl_session *s = session;
@@ -382,14 +404,16 @@ void pl_engine_finish(enum pl_end end, int status, bool may_ingest)
 		pl_session_finish(s, end, status);
 	else
 		pl_session_finish_now(s, end, status);
-	if (may_ingest && s->options.ingest)
+	if (may_ingest && s->options.ingest && !is_taken(s))
 		rc = ingest(s, &err);
-	/* Hundreds that end at once wait for one another; what has waited too
-	 * long is nobody's trouble when proflite record comes after them. */
+	/* It comes after us all the same. */
 	if (rc == PL_ERR_BUSY && s->options.collected && s->rec.path)
 		rc = 0;
 	if (rc || has_lost(s, &err))
 		pl_engine_complain(&err);
+	if (rc && s->options.collected)
+		pl_notice_send(s->options.run, PL_NOTICE_FAILED,
+			       s->rec.header->uuid, err.text, -1);
 	errno = saved;
 }
 

@@ -651,6 +651,23 @@ static void init(struct ingest *in, enum pl_end end, int end_status)
 		       in->run_uuid);
 }
 
+/* Within a transaction of the caller's (batch.c) it is a part of that.  *@own:
+ * it is one of its own. */
+static int begin(struct pl_store *store, bool *own, struct pl_error *err)
+{
+	*own = sqlite3_get_autocommit(store->db);
+	return *own ? pl_db_begin(store, err)
+		    : pl_db_exec(store, "SAVEPOINT recording", err);
+}
+
+static int release(struct pl_store *store, int rc, struct pl_error *err)
+{
+	if (rc)
+		pl_db_exec(store, "ROLLBACK TO recording", NULL);
+	return pl_db_exec(store, "RELEASE recording", rc ? NULL : err) && !rc ?
+		       PL_ERR_SQL : rc;
+}
+
 int pl_store_ingest(struct pl_store *store, const struct pl_recfile *rf,
 		    enum pl_end end, int end_status,
 		    struct pl_ingest_result *result, struct pl_error *err)
@@ -658,11 +675,12 @@ int pl_store_ingest(struct pl_store *store, const struct pl_recfile *rf,
 	struct pl_error local;
 	struct ingest in = { .store = store, .rf = rf,
 			     .err = err ? err : &local };
+	bool own;
 	int rc;
 
 	memset(result, 0, sizeof(*result));
 	init(&in, end, end_status);
-	rc = pl_db_begin(store, in.err);
+	rc = begin(store, &own, in.err);
 	if (rc)
 		return rc;
 	rc = write_all(&in, result);
@@ -674,5 +692,5 @@ int pl_store_ingest(struct pl_store *store, const struct pl_recfile *rf,
 	result->run_id = in.run;
 	result->process_id = in.process;
 	result->n_nodes = in.n_nodes;
-	return pl_db_end(store, rc, in.err);
+	return own ? pl_db_end(store, rc, in.err) : release(store, rc, in.err);
 }

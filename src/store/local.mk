@@ -1,6 +1,7 @@
 # Profiles in SQLite: the only folder with SQL.  Every file of src/store stands
 # here, alphabetically; entry.c is for _store.so alone.
 store_sources = \
+	%reldir%/batch.c \
 	%reldir%/command.c \
 	%reldir%/command.h \
 	%reldir%/db.c \

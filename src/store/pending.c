@@ -23,11 +23,10 @@ struct scan {
 	const char *db_path, *db_name;	/* db_name: its last part */
 	struct stat db_folder;
 	bool has_folder;
-	int busy_ms;
 	pl_found_fn *found;
 	void *ctx;
 	struct pl_error *err;
-	struct pl_store *store;		/* opened for the first one found */
+	struct pl_batch *batch;
 	int n_ingested;
 
 	int fd;				/* of the folder at hand */
@@ -151,14 +150,9 @@ static int ingest(struct scan *s, const char *name, int fd,
 {
 	struct pl_ingest_result result;
 	struct pl_error damage;
-	int rc = 0;
+	int rc;
 
-	if (!s->store)
-		rc = pl_store_open(&s->store, s->db_path, PL_STORE_WRITE,
-				   s->busy_ms, s->err);
-	if (rc)
-		return rc;
-	rc = pl_store_ingest(s->store, rf, PL_END_KILLED, -1, &result, s->err);
+	rc = pl_batch_add(s->batch, rf, s->fd, name, fd, &result, s->err);
 	if (rc && is_of_recording(rc)) {
 		tell(s, name, PL_FOUND_BAD, rf, s->err);
 		return 0;
@@ -168,7 +162,6 @@ static int ingest(struct scan *s, const char *name, int fd,
 	s->n_ingested += !result.already;
 	pl_fail(&damage, PL_ERR_FORMAT, "%s", result.damage);
 	tell(s, name, PL_FOUND_INGESTED, rf, *result.damage ? &damage : NULL);
-	delete_file(s->fd, name, fd);
 	return 0;
 }
 
@@ -281,6 +274,8 @@ static int scan_folder(struct scan *s, const char *folder)
 		rc = pl_fail(s->err, PL_ERR_NOMEM, "no memory");
 	for (size_t i = 0; !rc && i < list.n; i++)
 		rc = take(s, list.names[i]);
+	if (!rc)
+		rc = pl_batch_commit(s->batch, s->err);
 	for (size_t i = 0; i < list.n; i++)
 		free(list.names[i]);
 	free(list.names);
@@ -325,7 +320,6 @@ int pl_store_ingest_pending(const char *db_path, int busy_ms,
 	struct scan s = {
 		.db_path = db_path,
 		.db_name = basename(db_path),
-		.busy_ms = busy_ms,
 		.found = found,
 		.ctx = ctx,
 		.err = err ? err : &local,
@@ -339,11 +333,16 @@ int pl_store_ingest_pending(const char *db_path, int busy_ms,
 	folder = strndup(db_path, (size_t)(s.db_name - db_path));
 	if (!folder)
 		return pl_fail(err, PL_ERR_NOMEM, "no memory");
+	s.batch = pl_batch_new(db_path, busy_ms);
+	if (!s.batch) {
+		free(folder);
+		return pl_fail(err, PL_ERR_NOMEM, "no memory");
+	}
 	s.has_folder = stat_folder_of(db_path, &s.db_folder);
 	rc = scan_folder(&s, *folder ? folder : ".");
 	if (!rc)
 		rc = scan_fallbacks(&s);
-	pl_store_close(s.store);
+	pl_batch_free(s.batch);
 	free(folder);
 	return rc ? rc : s.n_ingested;
 }

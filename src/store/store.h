@@ -53,7 +53,7 @@ struct pl_ingest_result {
 };
 
 /*
- * Write the recording @rf in one transaction.  Known by its uuid: one that is
+ * Write the recording @rf in one transaction, or as a part of the caller's.  Known by its uuid: one that is
  * there already in the same or a later state is left alone, one that was
  * ingested while it lived (or saved, and went on) is replaced.  @end says how
  * the process ended when the recording does not (PL_END_KILLED for one found
@@ -64,9 +64,34 @@ int pl_store_ingest(struct pl_store *store, const struct pl_recfile *rf,
 		    struct pl_ingest_result *result, struct pl_error *err);
 
 /*
+ * Many recordings in few transactions, for each costs several syncs of the
+ * disk: a batch commits when it is told to, or when it has held the database
+ * for a while.  A recording's file is deleted once it is in for sure.
+ */
+struct pl_batch;
+
+/* The database is opened, or made, for the first recording.  NULL: no memory.
+ */
+struct pl_batch *pl_batch_new(const char *db, int busy_ms);
+
+/*
+ * As pl_store_ingest, of a process that is gone.  The file @fd is @name in the
+ * folder @folder (a descriptor that stays open, or AT_FDCWD).  After an error
+ * of the one recording (PL_ERR_FORMAT, PL_ERR_NOMEM, PL_ERR_ARG) the batch goes
+ * on without it.
+ */
+int pl_batch_add(struct pl_batch *batch, const struct pl_recfile *rf,
+		 int folder, const char *name, int fd,
+		 struct pl_ingest_result *result, struct pl_error *err);
+int pl_batch_commit(struct pl_batch *batch, struct pl_error *err);
+
+/* What is not committed stays in its files. */
+void pl_batch_free(struct pl_batch *batch);
+
+/*
  * Ingest every recording that lies beside @db_path (DB.*.plrec) or in a
- * fallback folder for it, and whose process is gone; delete each one after
- * its transaction has committed.  @found, when not NULL, is told of each
+ * fallback folder for it, and whose process is gone, in batches; delete each
+ * one after its transaction has committed.  @found, when not NULL, is told of each
  * one: ingested (@e says what was left out, when it was damaged), alive, or not
  * readable (then @e says why).  Returns the
  * number ingested, or a negative enum pl_err if the database can't be opened.

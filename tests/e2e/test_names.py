@@ -125,7 +125,7 @@ class NoProc(Case):
             $tool record -o x.db -- %s %s
             $tool report x.db '[(]f[)]' | grep -c '(f)'
             $tool runs x.db | grep -c 'exit 0'
-            $tool tree --focus '^f$' x.db | grep -c ' f  '
+            $tool tree -n 0 --min-percent 0 x.db | grep -c ' f  '
             $tool export -o x.prof x.db
             $tool import -o y.db x.prof
             $tool merge -o z.db x.db y.db

@@ -747,6 +747,10 @@ static void add_notes(const struct view *v)
 			    "note: not all runs were recorded with "
 			    "the same --no-builtins and --all-calls: what is "
 			    "new or gone may be what was not recorded");
+	for (size_t i = 0; i < sizeof(v->side) / sizeof(*v->side); i++)
+		for (size_t k = 0; k < v->side[i].n; k++)
+			pl_source_note_remarks(v->cmd, v->side[i].store,
+					       v->side[i].runs[k]->id);
 	if (v->c.folded)
 		pl_complain(v->cmd, 0, "note: a run came to its max_nodes: "
 			    "ncalls and tottime are exact, cumtime of "

@@ -118,6 +118,8 @@ static int export_to(const struct pl_cmd *cmd, const struct pl_source *source,
 	if (!rc && base)
 		rc = find_base(cmd, store, base, &how->base.run_id);
 	if (!rc)
+		pl_source_note_remarks(cmd, store, source->select.run_id);
+	if (!rc)
 		rc = write_format(cmd, store, source, format, how, path);
 	pl_store_close(store);
 	return rc;

@@ -134,7 +134,7 @@ static int find_run(struct recording *r, struct pl_store *store,
 }
 
 /* A process cannot say with what status it ends, nor that it was killed. */
-static int complete_run(struct recording *r, struct pl_error *err)
+static int complete_run(struct recording *r, bool lost, struct pl_error *err)
 {
 	int status = r->child.wait_status;
 	bool by_signal = WIFSIGNALED(status);
@@ -157,6 +157,8 @@ static int complete_run(struct recording *r, struct pl_error *err)
 					 by_signal ? WTERMSIG(status)
 						   : WEXITSTATUS(status),
 					 err);
+	if (!rc && r->run_id && lost && !r->report)
+		pl_source_note_remarks(r->cmd, store, r->run_id);
 	pl_store_close(store);
 	return rc;
 }
@@ -191,7 +193,7 @@ static bool collect(struct recording *r, const char *command)
 	int rc = pl_collect_finish(r->collect, &c, &err);
 
 	if (rc >= 0)
-		rc = complete_run(r, &err);
+		rc = complete_run(r, c.lost, &err);
 	if (rc < 0) {
 		pl_complain(r->cmd, 0, "%s (what was recorded stays beside "
 			    "the database, for the next proflite command)",

@@ -170,6 +170,8 @@ static int print_runs(const struct pl_cmd *cmd, const char *db,
 
 	if (!rc) {
 		rc = store ? pl_store_runs(store, &runs, &n, &err) : 0;
+		for (size_t i = 0; !rc && i < n; i++)
+			pl_source_note_remarks(cmd, store, runs[i].id);
 		pl_store_close(store);
 		if (rc)
 			rc = pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);

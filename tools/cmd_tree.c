@@ -626,6 +626,7 @@ static int print_tree(const struct args *a, const struct pl_cmd *cmd)
 
 	if (rc)
 		return rc;
+	pl_source_note_remarks(cmd, store, a->source.select.run_id);
 	rc = load(&v, store, &err);
 	pl_store_close(store);
 	if (!rc)

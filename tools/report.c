@@ -272,6 +272,7 @@ static int print_loaded(const struct args *a, const struct pl_cmd *cmd,
 	/* The pager has the terminal then. */
 	note_folded(cmd, profile);
 	note_more_functions(cmd, profile);
+	pl_source_note_remarks(cmd, store, profile->run_id);
 	if (a->pages)
 		pl_term_page();
 	if (is_pstats(a)) {

@@ -134,6 +134,18 @@ static void note_raw(const struct pl_source *source, const struct pl_cmd *cmd,
 	pl_threads_free(threads, n);
 }
 
+void pl_source_note_remarks(const struct pl_cmd *cmd, struct pl_store *store,
+			    int64_t run_id)
+{
+	struct pl_error err;
+	char text[512];
+
+	if (!pl_store_remarks(store, &run_id, text, sizeof(text), &err) &&
+	    *text)
+		pl_complain(cmd, 0, "note: run %lld: %s", (long long)run_id,
+			    text);
+}
+
 int pl_source_open(const struct pl_source *source, const struct pl_cmd *cmd,
 		   struct pl_store **store)
 {

@@ -44,6 +44,11 @@ int pl_source_option(struct pl_source *source, const struct pl_cmd *cmd,
  */
 bool pl_source_is_db(const char *operand);
 
+/* A line on standard error when calls or recordings of a run are missing; run
+ * 0: the latest. */
+void pl_source_note_remarks(const struct pl_cmd *cmd, struct pl_store *store,
+			    int64_t run_id);
+
 /* Complain of a recording that pl_store_ingest_pending has found, if it could
  * not be read, or not whole. */
 void pl_source_warn(const struct pl_cmd *cmd, const char *path,

@@ -45,6 +45,7 @@ struct ingest {
 	struct pl_tree tree;
 	uint64_t n_nodes;
 	uint32_t n_bad;
+	uint64_t n_lost;
 };
 
 /* ----------------------------------------------------- what is there now -- */
@@ -522,6 +523,7 @@ static int add_thread(struct ingest *in, uint32_t recorder)
 	if (rc || (!in->tree.n && !in->tree.n_bad))
 		return rc;
 	in->n_bad += in->tree.n_bad;
+	in->n_lost += r->n_lost;
 	/* A thread that the scope has never been in. */
 	if (r->flags & PL_RECORDER_WITHIN && !count_calls(&in->tree))
 		return 0;
@@ -575,6 +577,8 @@ static int add_threads(struct ingest *in)
 static void describe_damage(struct ingest *in, char *text, size_t size)
 {
 	snprintf(text, size, "%s", in->rf->damage);
+	if (!*text && in->rf->header.flags & PL_REC_F_LOST && !in->n_lost)
+		snprintf(text, size, "there was no room for some of it");
 	if (in->n_bad && !*text)
 		snprintf(text, size, "the recording is damaged: %u of the "
 			 "links in its trees lead nowhere", in->n_bad);

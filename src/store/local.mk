@@ -13,6 +13,7 @@ store_sources = \
 	%reldir%/merge.c \
 	%reldir%/pending.c \
 	%reldir%/processes.c \
+	%reldir%/remarks.c \
 	%reldir%/rows.c \
 	%reldir%/runs.c \
 	%reldir%/status.c \

@@ -271,6 +271,13 @@ int pl_store_runs(struct pl_store *store, struct pl_run **runs, size_t *n,
 		  struct pl_error *err);
 void pl_runs_free(struct pl_run *runs, size_t n);
 
+/*
+ * What is missing or doubtful in run *@run (0: the latest, whose number is put
+ * there), as sentences on one line; "" for nothing.
+ */
+int pl_store_remarks(struct pl_store *store, int64_t *run, char *text,
+		     size_t size, struct pl_error *err);
+
 /* Name of an enum pl_end as stored: "exit", "_exit", "exec", "killed", … */
 const char *pl_end_name(enum pl_end end);
 

@@ -99,6 +99,9 @@ static void add_note(const struct import *im, const char *path,
 	else if (kind == PL_PSTATS_SAMPLED)
 		pl_complain(im->cmd, 0, "note: %s is of a sampling profiler: "
 			    "its calls are samples", path);
+	else if (kind == PL_PSTATS_UNCOUNTED)
+		pl_complain(im->cmd, 0, "note: %s has no numbers of calls: 0 "
+			    "here", path);
 }
 
 static int add_file(const struct import *im, struct source *s, const char *path)
@@ -116,8 +119,8 @@ static int add_file(const struct import *im, struct source *s, const char *path)
 	free(data);
 	if (rc == PL_ERR_FORMAT)
 		return pl_complain(im->cmd, PL_EXIT_FAILED,
-				   "%s is no file "
-				   "that cProfile has written: %s",
+				   "%s is not a file "
+				   "that cProfile writes: %s",
 				   path, err.text);
 	if (rc)
 		return fail(im, path, err.text);

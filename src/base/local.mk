@@ -2,4 +2,5 @@
 base_sources = \
 	%reldir%/err.c \
 	%reldir%/err.h \
-	%reldir%/hash.h
+	%reldir%/hash.h \
+	%reldir%/text.h

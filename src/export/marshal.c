@@ -5,14 +5,16 @@
 
 #include "export/wtf8.h"
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FLAG_REF 0x80
 
-/* Profiles nest four deep; CPython itself goes to 2000. */
-#define MAX_DEPTH 64
+/* Profiles nest four deep.  A code object has those of its functions among its
+ * constants, two levels for each; CPython itself stops at 2000. */
+#define MAX_DEPTH 400
 
 /* ------------------------------------------------------------ writing -- */
 
@@ -250,10 +252,8 @@ static int read_text(struct reader *r, struct pl_mvalue *v, int length_bytes)
 
 	if (rc)
 		return rc;
-	/* No name of a function holds a NUL, and our texts end with one. */
-	if (v->type == PL_M_STR &&
-	    (!pl_wtf8_is_valid((const char *)r->at, n) || memchr(r->at, 0, n)))
-		return fail(r, "a text that is none");
+	if (v->type == PL_M_STR && !pl_wtf8_is_valid((const char *)r->at, n))
+		return fail(r, "invalid text");
 	v->u.text.offset = (uint32_t)(r->at - r->start);
 	v->u.text.len = n;
 	r->at += n;
@@ -319,7 +319,13 @@ static const struct code {
 	{ 'z', PL_M_STR, 1, false },	{ 'Z', PL_M_STR, 1, false },
 	{ '(', PL_M_TUPLE, 4, false },	{ ')', PL_M_TUPLE, 1, false },
 	{ '[', PL_M_TUPLE, 4, false },	{ '{', PL_M_DICT, 0, false },
-	{ 'r', PL_M_NONE, 0, true },
+	{ 'r', PL_M_NONE, 0, true },	{ 'c', PL_M_CODE, 0, false },
+	/* Constants of code: Ellipsis, StopIteration, complex numbers, sets,
+	 * slices, frozendict. */
+	{ '.', PL_M_OTHER, 0, true },	{ 'S', PL_M_OTHER, 0, true },
+	{ 'y', PL_M_OTHER, 0, false },	{ 'x', PL_M_OTHER, 0, false },
+	{ '<', PL_M_TUPLE, 4, false },	{ '>', PL_M_TUPLE, 4, false },
+	{ ':', PL_M_TUPLE, 0, false },	{ '}', PL_M_DICT, 0, false },
 };
 
 static const struct code *find_code(char c)
@@ -330,6 +336,103 @@ static const struct code *find_code(char c)
 	return NULL;
 }
 
+/* ---------------------------------------------------------- code objects -- */
+
+#define MOST_CODE_FIELDS 10
+
+/* CPython up to 3.10 writes six numbers before the byte code, later versions
+ * five.  Where the sixth would be taken for the byte code's type, its length
+ * is beyond any file. */
+static int skip_code_numbers(struct reader *r)
+{
+	size_t at = 5 * 4;
+	uint32_t length;
+
+	if (left(r) < at + 5)
+		return fail(r, "the file is cut off");
+	memcpy(&length, r->at + at + 1, sizeof(length));
+	if ((r->at[at] & ~FLAG_REF) != 's' ||
+	    le32toh(length) > left(r) - at - 5)
+		at += 4;
+	r->at += at;
+	return 0;
+}
+
+static int read_field(struct reader *r, uint32_t *index)
+{
+	int rc = read_value(r, index);
+
+	if (!rc && *index == END_OF_DICT)
+		rc = fail(r, "an end where a value belongs");
+	return rc;
+}
+
+/*
+ * The fields after the numbers.  The fourth tells the versions apart:
+ *
+ *	3.8     code consts names varnames freevars(tuple) cellvars
+ *	        filename name FIRSTLINE lnotab
+ *	3.11    code consts names localsplusnames kinds(bytes)
+ *	        filename name qualname FIRSTLINE linetable exceptiontable
+ *
+ * The value's items become the file, the line and the name.
+ */
+static int read_code(struct reader *r, uint32_t index)
+{
+	uint32_t fields[MOST_CODE_FIELDS], line, file = 6, last = 8, n = 0;
+	struct pl_mvalue *values;
+	int rc = skip_code_numbers(r);
+
+	for (; !rc && n < last; n++) {
+		rc = read_field(r, &fields[n]);
+		if (!rc && n == 4 &&
+		    r->m->values[fields[n]].type == PL_M_BYTES)
+			file = 5;
+	}
+	if (!rc)
+		rc = new_value(r, PL_M_INT, &line);
+	if (!rc)
+		rc = read_int(r, &r->m->values[line]);
+	for (uint32_t end = n + (file == 5 ? 2 : 1); !rc && n < end; n++) {
+		uint32_t ignored;
+
+		rc = read_field(r, &ignored);
+	}
+	if (rc)
+		return rc;
+	values = r->m->values;
+	values[index].u.items.first = fields[file];
+	values[index].u.items.n = 3;
+	values[fields[file]].next = line;
+	values[line].next = fields[file + 1];
+	values[fields[file + 1]].next = 0;
+	return 0;
+}
+
+/* A number that no profile needs, in @n bytes. */
+static int skip(struct reader *r, size_t n)
+{
+	if (left(r) < n)
+		return fail(r, "the file is cut off");
+	r->at += n;
+	return 0;
+}
+
+/* A complex number in version 0 or 1: two texts. */
+static int skip_text_complex(struct reader *r)
+{
+	int rc = 0;
+
+	for (int i = 0; !rc && i < 2; i++) {
+		uint32_t n = 0;
+
+		rc = take_length(r, 1, 1, &n);
+		if (!rc)
+			rc = skip(r, n);
+	}
+	return rc;
+}
+
 static int read_content(struct reader *r, const struct code *c, uint32_t index)
 {
 	struct pl_mvalue *v = &r->m->values[index];
@@ -338,7 +441,17 @@ static int read_content(struct reader *r, const struct code *c, uint32_t index)
 
 	switch (c->code) {
 	case 'N':
+	case '.':
+	case 'S':
 		return 0;
+	case 'c':
+		return read_code(r, index);
+	case 'y':
+		return skip(r, 16);
+	case 'x':
+		return skip_text_complex(r);
+	case ':':
+		return read_items(r, index, 3, false);
 	case 'F':
 	case 'T':
 		v->u.i = c->code == 'T';
@@ -354,10 +467,13 @@ static int read_content(struct reader *r, const struct code *c, uint32_t index)
 	case 'r':
 		return read_ref(r, index);
 	case '{':
+	case '}':
 		return read_items(r, index, 0, true);
 	case '(':
 	case ')':
 	case '[':
+	case '<':
+	case '>':
 		rc = take_length(r, c->length_bytes, 1, &n);
 		return rc ? rc : read_items(r, index, n, false);
 	default:

@@ -17,11 +17,14 @@
  *	'(' i32 n   ')' u8 n   '[' i32 n	tuple, short tuple, list
  *	'{' key value ... '0'		dict
  *	'r' i32				the value with that number
+ *	'c' 5 or 6 * i32, fields	code object
+ *	'.' 'S' 'y' 'x' '<' '>' ':' '}'	other constants of code
  *
- * Versions 2 to 5 differ in which of these their writer uses.  The reader
- * takes all of them; code objects, sets and complex numbers it refuses, for
- * no profile holds one.  It trusts nothing: lengths are checked against what
- * is left, depth is bounded, and a reference costs no more than a value.
+ * Versions 2 to 5 differ in which of these their writer uses, and the reader
+ * takes all of them.  `python -m profile` names its program by its code object;
+ * the reader takes file, line and name from it, of CPython 3.0 to 3.15, and
+ * never runs it.  It trusts nothing: lengths are checked against what is left,
+ * depth is bounded, and a reference costs no more than a value.
  */
 #ifndef PL_EXPORT_MARSHAL_H
 #define PL_EXPORT_MARSHAL_H
@@ -57,6 +60,8 @@ enum pl_mtype {
 	PL_M_BYTES,
 	PL_M_TUPLE,		/* or list */
 	PL_M_DICT,		/* keys and values in turn, n is even */
+	PL_M_CODE,		/* its items: file, line, name */
+	PL_M_OTHER,		/* a constant that only code has */
 };
 
 /* A value; a container's items are a chain of `next`, by index. */

@@ -4,11 +4,13 @@
 #include "export/pstats.h"
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "export/exporter.h"
 #include "export/labels.h"
 #include "export/marshal.h"
 #include "export/stats.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,7 +130,7 @@ struct pl_pstats_reader {
 };
 
 static const char no_memory[] = "out of memory";
-static const char not_a_profile[] = "not a profile of cProfile's";
+static const char not_a_profile[] = "not a profile that cProfile writes";
 
 int pl_pstats_reader_new(struct pl_pstats_reader **reader,
 			 struct pl_error *err)
@@ -175,14 +177,57 @@ static int reserve(void **array, uint32_t *capacity, uint32_t n, size_t size,
 	return 0;
 }
 
+/* A name of a label as it goes into rd->text, or with @to NULL its length.
+ * `profile` names the code that it ran by the code object, whose repr() pstats
+ * shows; its address means nothing in a file. */
+static size_t put_name(const struct pl_marshal *m, const struct pl_mvalue *name,
+		       char *to)
+{
+	const struct pl_mvalue *file, *line, *bare;
+	const char *text = (const char *)m->data + name->u.text.offset;
+	char number[16];
+	size_t n;
+
+	if (name->type == PL_M_STR) {
+		if (to)
+			pl_text_escape_nul(to, text, name->u.text.len);
+		return pl_text_escaped_length(text, name->u.text.len);
+	}
+	file = pl_marshal_first(m, name);
+	line = pl_marshal_next(m, file);
+	bare = pl_marshal_next(m, line);
+	snprintf(number, sizeof(number), "%" PRId64, line->u.i);
+	n = strlen("<code object , file \"\", line >") + strlen(number) +
+	    put_name(m, file, NULL) + put_name(m, bare, NULL);
+	if (to) {
+		to = stpcpy(to, "<code object ");
+		to += put_name(m, bare, to);
+		to = stpcpy(to, ", file \"");
+		to += put_name(m, file, to);
+		sprintf(to, "\", line %s>", number);
+	}
+	return n;
+}
+
+static bool is_name(const struct pl_marshal *m, const struct pl_mvalue *v)
+{
+	const struct pl_mvalue *file, *name;
+
+	if (v->type != PL_M_CODE)
+		return v->type == PL_M_STR;
+	file = pl_marshal_first(m, v);
+	name = pl_marshal_next(m, pl_marshal_next(m, file));
+	return file->type == PL_M_STR && name->type == PL_M_STR;
+}
+
 /* The key, "file\0name\0", in rd->text; *@name points into it. */
 static int copy_label(struct pl_pstats_reader *rd, const struct pl_marshal *m,
 		      const struct pl_mvalue *file,
 		      const struct pl_mvalue *name, struct pl_label *label,
 		      struct pl_error *err)
 {
-	size_t n_file = file->u.text.len, n_name = name->u.text.len;
-	size_t size = n_file + n_name + 2;
+	size_t n_file = put_name(m, file, NULL);
+	size_t size = n_file + put_name(m, name, NULL) + 2;
 
 	if (size > rd->text_size) {
 		char *text = realloc(rd->text, size * 2);
@@ -192,10 +237,8 @@ static int copy_label(struct pl_pstats_reader *rd, const struct pl_marshal *m,
 		rd->text = text;
 		rd->text_size = size * 2;
 	}
-	memcpy(rd->text, m->data + file->u.text.offset, n_file);
-	rd->text[n_file] = '\0';
-	memcpy(rd->text + n_file + 1, m->data + name->u.text.offset, n_name);
-	rd->text[size - 1] = '\0';
+	put_name(m, file, rd->text);
+	put_name(m, name, rd->text + n_file + 1);
 	label->file = rd->text;
 	label->name = rd->text + n_file + 1;
 	return 0;
@@ -251,8 +294,7 @@ static int find_func(struct pl_pstats_reader *rd, const struct pl_marshal *m,
 	file = pl_marshal_first(m, key);
 	line = pl_marshal_next(m, file);
 	name = pl_marshal_next(m, line);
-	if (file->type != PL_M_STR || name->type != PL_M_STR ||
-	    line->type != PL_M_INT || line->u.i < INT32_MIN ||
+	if (file->type != PL_M_STR || !is_name(m, name) || line->type != PL_M_INT || line->u.i < INT32_MIN ||
 	    line->u.i > INT32_MAX)
 		return pl_fail(err, PL_ERR_FORMAT, not_a_profile);
 	label.line = (int)line->u.i;
@@ -328,12 +370,18 @@ static int find_edge(struct pl_pstats_reader *rd, uint32_t caller,
 	return 0;
 }
 
+/* A sampling profiler that has no number of calls writes -1: then 0 is added,
+ * and *@kind says so. */
 static int add_count(uint64_t *sum, const struct pl_mvalue *v,
-		     struct pl_error *err)
+		     enum pl_pstats_kind *kind, struct pl_error *err)
 {
+	if (v->type == PL_M_INT && v->u.i == -1) {
+		*kind = PL_PSTATS_UNCOUNTED;
+		return 0;
+	}
 	if (v->type != PL_M_INT || v->u.i < 0)
 		return pl_fail(err, PL_ERR_FORMAT,
-			       "a number of calls that is none");
+			       "an invalid number of calls");
 	if (*sum + (uint64_t)v->u.i > INT64_MAX)
 		return pl_fail(err, PL_ERR_FORMAT, "more calls than we count");
 	*sum += (uint64_t)v->u.i;
@@ -346,7 +394,7 @@ static int add_seconds(int64_t *sum, const struct pl_mvalue *v,
 	double s = v->type == PL_M_FLOAT ? v->u.f : (double)v->u.i;
 
 	if (v->type != PL_M_FLOAT && v->type != PL_M_INT)
-		return pl_fail(err, PL_ERR_FORMAT, "a time that is none");
+		return pl_fail(err, PL_ERR_FORMAT, "an invalid time");
 	/* 2^63 ns are 292 years; NaN fails this too. */
 	if (!(s > -9e9 && s < 9e9) ||
 	    __builtin_add_overflow(
@@ -359,14 +407,15 @@ static int add_seconds(int64_t *sum, const struct pl_mvalue *v,
 /* @v and the three behind it: two counts, two times. */
 static int add_figures(struct pl_figures *f, const struct pl_marshal *m,
 		       const struct pl_mvalue *v, bool primitive_first,
-		       struct pl_error *err)
+		       enum pl_pstats_kind *kind, struct pl_error *err)
 {
-	int rc = add_count(primitive_first ? &f->primitive : &f->calls, v, err);
+	int rc = add_count(primitive_first ? &f->primitive : &f->calls, v,
+			   kind, err);
 
 	v = pl_marshal_next(m, v);
 	if (!rc)
 		rc = add_count(primitive_first ? &f->calls : &f->primitive, v,
-			       err);
+			       kind, err);
 	v = pl_marshal_next(m, v);
 	if (!rc)
 		rc = add_seconds(&f->self_ns, v, err);
@@ -392,11 +441,11 @@ static int add_caller(struct pl_pstats_reader *rd, const struct pl_marshal *m,
 		return rc;
 	if (value->type == PL_M_TUPLE && value->u.items.n == 4)
 		return add_figures(&e->f, m, pl_marshal_first(m, value), false,
-				   err);
+				   kind, err);
 	if (*kind == PL_PSTATS_TRACED)
 		*kind = PL_PSTATS_COUNTED;
-	rc = add_count(&e->f.calls, value, err);
-	return rc ? rc : add_count(&e->f.primitive, value, err);
+	rc = add_count(&e->f.calls, value, kind, err);
+	return rc ? rc : add_count(&e->f.primitive, value, kind, err);
 }
 
 static int add_callers(struct pl_pstats_reader *rd, const struct pl_marshal *m,
@@ -437,7 +486,7 @@ static bool is_sampled_mark(const struct pl_marshal *m,
 
 static int add_stat(struct pl_pstats_reader *rd, const struct pl_marshal *m,
 		    const struct pl_mvalue *key, const struct pl_mvalue *value,
-		    struct pl_error *err)
+		    enum pl_pstats_kind *kind, struct pl_error *err)
 {
 	uint32_t i;
 	int rc;
@@ -449,7 +498,7 @@ static int add_stat(struct pl_pstats_reader *rd, const struct pl_marshal *m,
 		return rc;
 	rd->profile.funcs[i].only_calls = false;
 	return add_figures(&rd->profile.funcs[i].f, m,
-			   pl_marshal_first(m, value), true, err);
+			   pl_marshal_first(m, value), true, kind, err);
 }
 
 /* Two rounds, so that functions stand in the order of their own rows. */
@@ -468,7 +517,7 @@ static int add_dict(struct pl_pstats_reader *rd, const struct pl_marshal *m,
 			if (is_sampled_mark(m, key))
 				*kind = PL_PSTATS_SAMPLED;
 			else if (!round)
-				rc = add_stat(rd, m, key, value, err);
+				rc = add_stat(rd, m, key, value, kind, err);
 			else
 				rc = add_callers(rd, m, key, value, kind, err);
 		}

@@ -28,6 +28,7 @@ enum pl_pstats_kind {
 	PL_PSTATS_TRACED,		/* cProfile, profiling.tracing */
 	PL_PSTATS_COUNTED,		/* profile: callers without times */
 	PL_PSTATS_SAMPLED,		/* its calls are samples */
+	PL_PSTATS_UNCOUNTED,		/* pyinstrument: no numbers of calls */
 };
 
 /* Adds files up as Stats.add() does: functions with one label are one, and so

@@ -138,7 +138,7 @@ class Refusals(Case):
             path = self.tmp / name
             path.write_bytes(content)
             self.refused(1, "import", "-o", self.db, good, path,
-                         says=name + " is no file that cProfile has written")
+                         says=name + " is not a file that cProfile writes")
         self.refused(1, "import", "-o", self.db, "absent.prof", says="absent")
         self.refused(1, "import", "-o", "", good, says='"" names no file')
         self.assertFalse(self.db.exists())

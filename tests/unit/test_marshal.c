@@ -85,6 +85,7 @@ static const struct {
 	{ BYTES("u\0\0\0\0"), 0 },
 	{ BYTES("u\x03\0\0\0\xed\xb3\xbf"), 3 },	/* a lone surrogate */
 	{ BYTES("u\x04\0\0\0\xf0\x9f\x98\x80"), 4 },
+	{ BYTES("u\x03\0\0\0a\0b"), 3 },
 	{ BYTES("s\x02\0\0\0\xff\0"), 2 },		/* bytes */
 };
 
@@ -171,7 +172,6 @@ static const struct {
 	{ BYTES("u\x03\0\0\0\xe2\x82" "a") },
 	{ BYTES("u\x02\0\0\0\xe2\x82") },	/* cut off within */
 	{ BYTES("u\x04\0\0\0\xf5\x80\x80\x80") }, /* beyond Unicode */
-	{ BYTES("u\x03\0\0\0a\0b") },		/* NUL in a name */
 	{ BYTES("(\xff\xff\xff\x7fN") },
 	{ BYTES("(\x02\0\0\0N") },
 	{ BYTES("(\x01\0\0\0" "0") },
@@ -181,10 +181,12 @@ static const struct {
 	{ BYTES("\xa8\x01\0\0\0r\0\0\0\0") },	/* of itself */
 	{ BYTES("f\x03" "abc") },
 	{ BYTES("f\x02" "1x") },
-	{ BYTES("c\0\0\0\0") },			/* code */
+	{ BYTES("c\0\0\0\0") },			/* code without fields */
+	{ BYTES("y\0\0\0\0") },			/* half a complex number */
+	{ BYTES("x\x01" "1") },
+	{ BYTES(":NN") },			/* a slice of two */
 	{ BYTES("?") },
 	{ BYTES("PK\x03\x04") },
-	{ BYTES("SQLite format 3\0") },
 };
 
 START_TEST(nonsense_is_refused_with_a_sentence)
@@ -366,6 +368,67 @@ START_TEST(callers_may_be_plain_counts)
 }
 END_TEST
 
+/* Code as 3.8 to 3.10 and as 3.11 and later write it; of file, line and name
+ * "d.py", 5, "run".  Among the constants is all that a profile has not. */
+#define FIVE "\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0"
+#define CONSTANTS ")\x0a" "N.S" "yzzzzzzzzzzzzzzzz" "x\x01" "1\x01" "2" \
+	"<\x01\0\0\0N" ">\0\0\0\0" ":NNN" "}NN0" "u\x02\0\0\0a\0"
+#define OLD_CODE "\xe3" FIVE "\0\0\0\0s\0\0\0" "s\x01\0\0\0d" \
+	CONSTANTS ")\0)\0)\0)\0z\x04" "d.pyz\x03" "run\x05\0\0\0s\0\0\0\0"
+#define NEW_CODE "\xe3" FIVE "\0\0\0\0\xf3\x01\0\0\0d" \
+	CONSTANTS ")\0)\0s\0\0\0\0z\x04" "d.pyz\x03" "runz\x03" \
+	"run\x05\0\0\0s\0\0\0\0s\0\0\0\0"
+
+static const struct {
+	const char *data;
+	size_t n;
+} code[] = {
+	{ BYTES("{)\x03z\x07profilei\0\0\0\0" OLD_CODE ROW("") "0") },
+	{ BYTES("{)\x03z\x07profilei\0\0\0\0" NEW_CODE ROW("") "0") },
+};
+
+START_TEST(a_code_object_is_named_as_its_repr)
+{
+	const struct pl_profile *p = pl_pstats_reader_profile(reader);
+
+	ck_assert_int_eq(add(code[_i].data, code[_i].n), 0);
+	ck_assert_uint_eq(p->n_funcs, 1);
+	ck_assert_str_eq(p->funcs[0].file, "profile");
+	ck_assert_str_eq(p->funcs[0].name,
+			 "<code object run, file \"d.py\", line 5>");
+	for (size_t n = 0; n < code[_i].n; n++)
+		ck_assert_int_eq(add(code[_i].data, n), PL_ERR_FORMAT);
+}
+END_TEST
+
+START_TEST(a_nul_in_a_name_is_escaped)
+{
+	const struct pl_profile *p = pl_pstats_reader_profile(reader);
+
+	ck_assert_int_eq(add(BYTES("{)\x03z\x04" "d\0py" "i\x01\0\0\0"
+				   "z\x03" "a\0b" ROW("") "0")), 0);
+	ck_assert_str_eq(p->funcs[0].file, "d\\x00py");
+	ck_assert_str_eq(p->funcs[0].name, "a\\x00b");
+}
+END_TEST
+
+#define UNKNOWN "i\xff\xff\xff\xff"
+
+START_TEST(numbers_of_calls_may_be_unknown)
+{
+	const struct pl_profile *p = pl_pstats_reader_profile(reader);
+
+	ck_assert_int_eq(add(BYTES("{" KEY_F ")\x05" UNKNOWN UNKNOWN HALF
+				   QUARTER "{" KEY_G ")\x04" UNKNOWN UNKNOWN
+				   HALF QUARTER "00")), 0);
+	ck_assert_int_eq(kind, PL_PSTATS_UNCOUNTED);
+	ck_assert_uint_eq(p->funcs[0].f.calls, 0);
+	ck_assert_int_eq(p->funcs[0].f.self_ns, 500000000);
+	ck_assert_uint_eq(p->edges[0].f.calls, 0);
+	ck_assert_int_eq(p->edges[0].f.cum_ns, 250000000);
+}
+END_TEST
+
 START_TEST(the_sampling_profilers_mark_is_no_row)
 {
 	const struct pl_profile *p = pl_pstats_reader_profile(reader);
@@ -397,7 +460,7 @@ static const struct {
 	{ BYTES("{)\x03z\x01" "al\x03\0\0\0\0\0\0\0\x02\0z\x01" "b" ROW("")
 		"0") },				/* line 2^31 */
 	{ BYTES("{" KEY_F ")\x05NNNNN0") },
-	{ BYTES("{" KEY_F ")\x05i\xff\xff\xff\xffi\0\0\0\0" HALF HALF "{00") },
+	{ BYTES("{" KEY_F ")\x05i\xfe\xff\xff\xffi\0\0\0\0" HALF HALF "{00") },
 	{ BYTES("{" KEY_F ")\x05i\0\0\0\0i\0\0\0\0"
 		"g\0\0\0\0\0\0\xf8\x7f" HALF "{00") },	/* NaN seconds */
 	{ BYTES("{" KEY_F ")\x05i\0\0\0\0i\0\0\0\0"
@@ -406,6 +469,7 @@ static const struct {
 	{ BYTES("{" KEY_F ROW(KEY_G "N") "0") },
 	{ BYTES("{" KEY_F ROW("NN") "0") },
 	{ BYTES("{" KEY_F ROW(KEY_G ")\x03NNN") "0") },
+	{ BYTES("SQLite format 3\0") },	/* "S" is a value */
 };
 
 START_TEST(what_is_no_profile_is_refused_with_a_sentence)
@@ -549,6 +613,10 @@ Suite *suite_marshal(void)
 	tcase_add_test(t, files_are_added_up);
 	tcase_add_test(t, a_caller_without_a_row_is_but_a_caller);
 	tcase_add_test(t, callers_may_be_plain_counts);
+	tcase_add_loop_test(t, a_code_object_is_named_as_its_repr, 0,
+			    N_OF(code));
+	tcase_add_test(t, a_nul_in_a_name_is_escaped);
+	tcase_add_test(t, numbers_of_calls_may_be_unknown);
 	tcase_add_test(t, the_sampling_profilers_mark_is_no_row);
 	tcase_add_test(t, an_empty_file_has_no_rows);
 	tcase_add_loop_test(t, what_is_no_profile_is_refused_with_a_sentence,

@@ -13,7 +13,9 @@
 
 #define MOST_HEADERS 16
 
-enum { OPT_TO, OPT_NAME, OPT_LABEL, OPT_HEADER };
+#define TIMEOUT_SECONDS 300
+
+enum { OPT_TO, OPT_NAME, OPT_LABEL, OPT_HEADER, OPT_TIMEOUT };
 
 static const struct pl_opt options[] = {
 	[OPT_TO] = { "to", 0, "SERVER",
@@ -23,6 +25,8 @@ static const struct pl_opt options[] = {
 	[OPT_LABEL] = { "label", 'l', "NAME=VALUE", "another label" },
 	[OPT_HEADER] = { "header", 'H', "HEADER",
 			 "send this too: \"X-Scope-OrgID: team\"" },
+	[OPT_TIMEOUT] = { "timeout", 0, "SECONDS",
+			  "give up after this time (default: 300)" },
 	PL_SOURCE_OPTIONS,
 	{ NULL, 0, NULL, NULL },
 };
@@ -34,6 +38,7 @@ struct args {
 	const char *name;
 	const char *headers[MOST_HEADERS + 1];
 	size_t n_headers;
+	int64_t timeout_s;
 	struct pl_remote_profile profile;
 	char *owned[PL_REMOTE_LABELS];	/* names of labels */
 	size_t n_owned;
@@ -116,6 +121,16 @@ static int take_server(struct args *a, const struct pl_cmd *cmd,
 	return PL_GO_ON;
 }
 
+static int take_timeout(struct args *a, const struct pl_cmd *cmd,
+			const char *arg)
+{
+	if (pl_opts_whole(arg, &a->timeout_s) && a->timeout_s >= 1 &&
+	    a->timeout_s <= 86400)
+		return PL_GO_ON;
+	return pl_complain(cmd, PL_EXIT_USAGE, "--timeout=%s: want a number of "
+			   "seconds from 1 to 86400", arg);
+}
+
 static int take_option(struct args *a, const struct pl_cmd *cmd, int opt,
 		       const char *arg)
 {
@@ -129,6 +144,8 @@ static int take_option(struct args *a, const struct pl_cmd *cmd, int opt,
 		return take_label(a, cmd, arg);
 	case OPT_HEADER:
 		return take_header(a, cmd, arg);
+	case OPT_TIMEOUT:
+		return take_timeout(a, cmd, arg);
 	}
 	return pl_source_option(&a->source, cmd, options[opt].name, arg) < 0
 		       ? PL_EXIT_USAGE
@@ -240,7 +257,7 @@ static const char *first_line(char *text)
 static int judge(const struct args *a, const struct pl_cmd *cmd,
 		 const char *url, struct pl_push_answer *answer)
 {
-	const char *message;
+	char *message;
 	int status;
 
 	if (answer->status / 100 != 2)
@@ -257,7 +274,8 @@ static int judge(const struct args *a, const struct pl_cmd *cmd,
 		return pl_complain(cmd, PL_EXIT_FAILED, "%s answers, but not as "
 				   "Parca does", url);
 	return pl_complain(cmd, PL_EXIT_FAILED, "%s refuses the profile: %s "
-			   "(gRPC status %d)", url, message, status);
+			   "(gRPC status %d)", url, first_line(message),
+			   status);
 }
 
 static int send_body(const struct args *a, const struct pl_cmd *cmd,
@@ -266,10 +284,11 @@ static int send_body(const struct args *a, const struct pl_cmd *cmd,
 	struct pl_push_answer answer;
 	struct pl_push push = { .content_type = a->to->content_type,
 				.headers = a->headers, .body = body,
-				.bytes = bytes };
+				.bytes = bytes,
+				.timeout_s = (long)a->timeout_s };
 	int n = (int)strlen(a->url);
 	struct pl_error err;
-	char *url;
+	char *url, *shown;
 	int rc;
 
 	while (n && a->url[n - 1] == '/')
@@ -277,12 +296,14 @@ static int send_body(const struct args *a, const struct pl_cmd *cmd,
 	if (asprintf(&url, "%.*s%s", n, a->url, a->to->path) < 0)
 		return pl_complain(cmd, PL_EXIT_FAILED, "out of memory");
 	push.url = url;
+	shown = pl_push_url_shown(url);
 	rc = pl_push(&push, &answer, &err);
 	if (rc)
 		rc = pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text);
 	else
-		rc = judge(a, cmd, url, &answer);
+		rc = judge(a, cmd, shown ? shown : "the server", &answer);
 	free(answer.text);
+	free(shown);
 	free(url);
 	return rc;
 }
@@ -355,7 +376,8 @@ static int push_from(struct args *a, const struct pl_cmd *cmd,
 
 static int run(const struct pl_cmd *cmd, int argc, char **argv)
 {
-	struct args a = { .to = &pl_remote_pyroscope };
+	struct args a = { .to = &pl_remote_pyroscope,
+			  .timeout_s = TIMEOUT_SECONDS };
 	struct pl_store *store;
 	int status = parse(&a, cmd, argc, argv);
 

@@ -49,15 +49,57 @@ static int open_library(struct library *l, struct pl_error *err)
 		       "libcurl4");
 }
 
-static size_t receive(char *data, size_t size, size_t n, void *out)
+/* What the server sends: its headers, then its body. */
+struct reply {
+	char *text;
+	size_t bytes, body_at;
+	bool is_long;
+};
+
+/* Any other number than @n ends the transfer. */
+static size_t keep(struct reply *reply, const char *data, size_t n)
 {
-	return fwrite(data, size, n, out);
+	if (n > PL_PUSH_MOST_BYTES - reply->bytes) {
+		reply->is_long = true;
+		return 0;
+	}
+	memcpy(reply->text + reply->bytes, data, n);
+	reply->bytes += n;
+	return n;
+}
+
+static size_t keep_header(char *data, size_t size, size_t n, void *reply)
+{
+	return keep(reply, data, size * n);
+}
+
+static size_t keep_body(char *data, size_t size, size_t n, void *arg)
+{
+	struct reply *reply = arg;
+
+	/* Headers that come behind the body (trailers) count as body. */
+	if (!reply->body_at)
+		reply->body_at = reply->bytes;
+	return keep(reply, data, size * n);
+}
+
+static void limit(const struct library *l, CURL *curl, const struct pl_push *p)
+{
+	l->curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 10L);
+	l->curl_easy_setopt(curl, CURLOPT_TIMEOUT, p->timeout_s);
+	/* Not slow, but dead: nothing for a minute. */
+	l->curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	l->curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 60L);
+	/* Neither the profile nor a password goes to another place than the
+	 * one that was named. */
+	l->curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	l->curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
 }
 
 /* All that is asked for; false without memory. */
 static bool fill_in(const struct library *l, CURL *curl,
 		    const struct pl_push *p, struct curl_slist **headers,
-		    char *why, FILE *head, FILE *body)
+		    char *why, struct reply *reply)
 {
 	char type[200];
 
@@ -69,7 +111,6 @@ static bool fill_in(const struct library *l, CURL *curl,
 	for (size_t i = 0; *headers && p->headers[i]; i++)
 		*headers = l->curl_slist_append(*headers, p->headers[i]);
 	l->curl_easy_setopt(curl, CURLOPT_URL, p->url);
-	l->curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	l->curl_easy_setopt(curl, CURLOPT_USERAGENT,
 			    "proflite/" PACKAGE_VERSION);
 	l->curl_easy_setopt(curl, CURLOPT_HTTPHEADER, *headers);
@@ -79,52 +120,75 @@ static bool fill_in(const struct library *l, CURL *curl,
 			    (curl_off_t)p->bytes);
 	l->curl_easy_setopt(curl, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
 	l->curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	l->curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, 10L);
-	/* Not slow, but dead: nothing for a minute. */
-	l->curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	l->curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, 60L);
 	l->curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
-	l->curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, receive);
-	l->curl_easy_setopt(curl, CURLOPT_WRITEDATA, body);
-	l->curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, receive);
-	l->curl_easy_setopt(curl, CURLOPT_HEADERDATA, head);
+	l->curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep_body);
+	l->curl_easy_setopt(curl, CURLOPT_WRITEDATA, reply);
+	l->curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, keep_header);
+	l->curl_easy_setopt(curl, CURLOPT_HEADERDATA, reply);
+	limit(l, curl, p);
 	return *headers != NULL;
+}
+
+static int fail(const struct pl_push *p, const struct reply *reply,
+		const char *why, struct pl_error *err)
+{
+	char *url = pl_push_url_shown(p->url);
+	int rc;
+
+	if (reply->is_long)
+		rc = pl_fail(err, PL_ERR_SYS, "%s: the reply is longer than "
+			     "%d KiB", url ? url : "the server",
+			     PL_PUSH_MOST_BYTES >> 10);
+	else
+		rc = pl_fail(err, PL_ERR_SYS, "%s: %s",
+			     url ? url : "the server", why);
+	free(url);
+	return rc;
 }
 
 static int perform(const struct library *l, CURL *curl,
 		   const struct pl_push *p, struct pl_push_answer *answer,
 		   struct pl_error *err)
 {
-	char why[CURL_ERROR_SIZE] = "", *body = NULL;
+	struct reply reply = { .text = malloc(PL_PUSH_MOST_BYTES + 1) };
+	char why[CURL_ERROR_SIZE] = "";
 	struct curl_slist *headers = NULL;
-	size_t body_size = 0, head_size = 0;
-	FILE *b = open_memstream(&body, &body_size);
-	FILE *h = open_memstream(&answer->text, &head_size);
 	int rc = 0;
 	CURLcode code;
 
-	if (!b || !h || !fill_in(l, curl, p, &headers, why, h, b)) {
+	if (!reply.text || !fill_in(l, curl, p, &headers, why, &reply)) {
 		rc = pl_fail(err, PL_ERR_NOMEM, "out of memory");
 	} else {
 		code = l->curl_easy_perform(curl);
 		if (code)
-			rc = pl_fail(err, PL_ERR_SYS, "%s: %s", p->url, *why ?
-				     why : l->curl_easy_strerror(code));
+			rc = fail(p, &reply, *why ? why :
+				  l->curl_easy_strerror(code), err);
 		l->curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE,
 				     &answer->status);
+		reply.text[reply.bytes] = '\0';
 	}
 	l->curl_slist_free_all(headers);
-	if (b)
-		fclose(b);
-	if (h) {
-		fflush(h);
-		answer->body_at = head_size;
-		fwrite(body ? body : "", 1, body_size, h);
-		fclose(h);
-		answer->bytes = head_size;
-	}
-	free(body);
+	answer->text = reply.text;
+	answer->bytes = reply.bytes;
+	answer->body_at = reply.body_at ? reply.body_at : reply.bytes;
 	return rc;
+}
+
+char *pl_push_url_shown(const char *url)
+{
+	const char *host = strstr(url, "://"), *end, *at;
+	char *shown;
+
+	if (!host)
+		return strdup(url);
+	host += 3;
+	end = host + strcspn(host, "/?#");
+	/* The last "@": a password may have one itself. */
+	at = memrchr(host, '@', (size_t)(end - host));
+	if (!at)
+		return strdup(url);
+	return asprintf(&shown, "%.*s%s", (int)(host - url), url, at + 1) < 0
+		       ? NULL : shown;
 }
 
 int pl_push(const struct pl_push *p, struct pl_push_answer *answer,

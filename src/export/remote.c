@@ -109,13 +109,13 @@ const struct pl_remote pl_remote_parca = {
 	.write = write_parca,
 };
 
-int pl_remote_grpc_status(char *text, size_t n, const char **message)
+int pl_remote_grpc_status(char *text, size_t n, char **message)
 {
 	static const char status[] = "grpc-status:", said[] = "grpc-message:";
 	int found = -1;
 
 	/* Trailers come as lines of the last message. */
-	*message = "";
+	*message = text + n;
 	for (size_t i = 0; i < n; i++) {
 		size_t left = n - i;
 		char *end;

@@ -44,8 +44,9 @@ extern const struct pl_remote pl_remote_pyroscope, pl_remote_parca;
 
 /*
  * What gRPC-Web says at the end of an answer: the number of "grpc-status:", or
- * -1 when it is not there.  *@message: "grpc-message:", in @text, or "".
+ * -1 when it is not there.  *@message: "grpc-message:", in @text, which ends with
+ * a NUL at @n, or "".
  */
-int pl_remote_grpc_status(char *text, size_t n, const char **message);
+int pl_remote_grpc_status(char *text, size_t n, char **message);
 
 #endif

@@ -181,6 +181,100 @@ class Push(Case):
                          says="not as Parca does")
 
     @once
+    def test_the_first_line_of_what_was_said_is_shown_without_controls(self):
+        said = "a\x1b]0;t\x07b\u009bc" + "x" * 5000
+        with Server(500, said.encode() + b"\r\nmore") as server:
+            self.refused(1, server.url, self.db,
+                         says="answers 500: a?]0;t?b?cx")
+        with Server(headers=[("grpc-status", "13"),
+                             ("grpc-message", "\x1b[2J" + "y" * 5000)]) \
+                as server:
+            done = self.tool("push", "--to=parca", server.url, self.db,
+                             check=1)
+        self.assertRegex(done.stderr, r"profile: \?\[2Jy+ \(gRPC status 13\)")
+        self.assertLess(len(done.stderr), 500)
+
+    def serve(self, answer):
+        """The URL of a server that calls answer(connection) in a thread."""
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        self.addCleanup(listener.close)
+
+        def run():
+            connection, _ = listener.accept()
+            with connection:
+                try:
+                    answer(connection)
+                except OSError:         # the client has left
+                    pass
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        self.addCleanup(thread.join)
+        return "http://127.0.0.1:%d" % listener.getsockname()[1]
+
+    @once
+    def test_a_reply_without_end(self):
+        chunk = b"x" * 65536
+
+        def body(connection):
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+            while True:
+                connection.sendall(chunk)
+
+        def headers(connection):
+            connection.recv(65536)
+            while True:
+                connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+
+        def one_header(connection):
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            while True:
+                connection.sendall(chunk)
+
+        for answer in body, headers, one_header:
+            with self.subTest(answer.__name__):
+                url = self.serve(answer)
+                self.refused(1, url, self.db, says=url)
+
+    @once
+    def test_a_reply_that_does_not_come(self):
+        done = threading.Event()
+
+        def silence(connection):
+            done.wait()
+
+        url = self.serve(silence)
+        self.addCleanup(done.set)       # before the thread is joined
+        self.refused(1, "--timeout=1", url, self.db, says="timed out")
+
+    @once
+    def test_no_redirect_is_followed(self):
+        with Server() as other:
+            for target in "file:///etc/passwd", other.url:
+                with Server(302, headers=[("Location", target)]) as server:
+                    self.refused(1, server.url, self.db, says="answers 302")
+                with Server(307, headers=[("Location", target)]) as server:
+                    self.refused(1, server.url.replace("//", "//me:secret@"),
+                                 self.db, says="answers 307")
+        self.assertEqual(other.requests, [])
+
+    @once
+    def test_a_password_is_not_shown(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            nobody = "127.0.0.1:%d" % taken.getsockname()[1]
+            with Server(500, b"no") as server:
+                for url in server.url[7:], nobody:
+                    done = self.tool("push", "http://me:a@secret@" + url,
+                                     self.db, check=1)
+                    self.assertIn(url, done.stderr)
+                    self.assertNotIn("secret", done.stderr)
+                    self.assertNotIn("me:", done.stderr)
+
+    @once
     def test_no_server(self):
         with socket.socket() as taken:          # and nobody listens
             taken.bind(("127.0.0.1", 0))
@@ -198,6 +292,8 @@ class Push(Case):
                 (2, ["-l", "1a=b", "http://x"], "NAME=VALUE"),
                 (2, ["-H", "none", "http://x"], "Name: value"),
                 (2, ["-H", "a: b\nc: d", "http://x"], "Name: value"),
+                (2, ["--timeout=0", "http://x"], "from 1 to 86400"),
+                (2, ["--timeout=soon", "http://x"], "from 1 to 86400"),
                 (2, ["http://x", "a.db", "b.db"], "b.db"),
                 (1, ["http://x", "a.db"], "a.db"),
                 (1, ["--run=7", "http://x", self.db], "7")):

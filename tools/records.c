@@ -99,26 +99,13 @@ void pl_records_real(struct pl_records *r, double value)
 	after(r);
 }
 
-static bool escape_csv(FILE *f, char c)
-{
-	if (c != '"')
-		return false;
-	fputs("\"\"", f);
-	return true;
-}
-
 void pl_records_text(struct pl_records *r, const char *text)
 {
-	bool bare = text && *text && !text[strcspn(text, ",\"\r\n")];
-
 	before(r);
-	if (r->format == PL_RECORDS_JSON) {
+	if (r->format == PL_RECORDS_JSON)
 		pl_json_put(r->f, text);
-	} else if (text) {
-		fputs(bare ? "" : "\"", r->f);
-		pl_escape_put(r->f, text, escape_csv);
-		fputs(bare ? "" : "\"", r->f);
-	}
+	else if (text)
+		pl_csv_put(r->f, text);
 	after(r);
 }
 

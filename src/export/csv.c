@@ -10,29 +10,13 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
-
-static bool escape(FILE *out, char c)
-{
-	if (c != '"')
-		return false;
-	fputs("\"\"", out);
-	return true;
-}
 
 /* NULL and "" are both empty. */
 static void put_text(FILE *out, const char *text)
 {
 	putc(',', out);
-	if (!text || !*text)
-		return;
-	if (!text[strcspn(text, ",\"\r\n")]) {
-		pl_escape_put(out, text, escape);
-		return;
-	}
-	putc('"', out);
-	pl_escape_put(out, text, escape);
-	putc('"', out);
+	if (text && *text)
+		pl_csv_put(out, text);
 }
 
 static void put_seconds(FILE *out, int64_t ns)

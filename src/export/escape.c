@@ -73,6 +73,28 @@ void pl_json_put(FILE *out, const char *text)
 	putc('"', out);
 }
 
+static bool escape_csv(FILE *out, char c)
+{
+	if (c != '"')
+		return false;
+	fputs("\"\"", out);
+	return true;
+}
+
+void pl_csv_put(FILE *out, const char *text)
+{
+	bool marked = *text && strchr("=+-@\t\r\n'", *text);
+	bool quoted = marked || !*text || text[strcspn(text, ",\"\r\n")];
+
+	if (quoted)
+		putc('"', out);
+	if (marked)
+		putc('\'', out);
+	pl_escape_put(out, text, escape_csv);
+	if (quoted)
+		putc('"', out);
+}
+
 void pl_name_put(FILE *out, const struct pl_pfunc *f, pl_escape_fn *escape)
 {
 	size_t n = strlen(f->name);

@@ -31,6 +31,15 @@ bool pl_escape_line(FILE *out, char c);
 /* "text", or null when @text is NULL. */
 void pl_json_put(FILE *out, const char *text);
 
+/*
+ * A cell of CSV (RFC 4180).  A spreadsheet runs a cell as a formula that begins
+ * with = + - @, a tab or a line's end, quoted or not, and names of functions and
+ * files are anybody's.  So such a text gets an apostrophe in front, as OWASP
+ * advises, and so does one that begins with an apostrophe: without its first
+ * apostrophe a text is what it was.
+ */
+void pl_csv_put(FILE *out, const char *text);
+
 /* A function's name for people: with its classes if they are known; of a
  * function that is built in as pstats prints it, "{built-in method …}". */
 void pl_name_put(FILE *out, const struct pl_pfunc *func, pl_escape_fn *escape);

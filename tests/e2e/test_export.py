@@ -242,9 +242,11 @@ class Export(Case):
         want = self.functions()
         rows = csv.DictReader(io.StringIO(self.export("csv").read_text(
             encoding="utf-8"), newline=""))
-        got = {(r["filename"], int(r["line"]), r["function"]):
-               (int(r["ncalls"]), round(float(r["tottime"]) * 1e9),
-                round(float(r["cumtime"]) * 1e9)) for r in rows}
+        # "'.py" has an apostrophe more there: doc/proflite-export.1
+        got = {(re.sub("^'", "", r["filename"]), int(r["line"]),
+                r["function"]): (int(r["ncalls"]), round(float(r["tottime"]) * 1e9),
+                                 round(float(r["cumtime"]) * 1e9))
+               for r in rows}
         escaped = {(f.encode("utf-8", "backslashreplace").decode(), l, n): v
                    for (f, l, n), v in want.items()}
         self.assertEqual(got, escaped)

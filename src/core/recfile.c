@@ -347,6 +347,28 @@ int pl_recfile_view(struct pl_recfile *rf, const void *base, size_t bytes,
 	return rc;
 }
 
+/* A recording is reserved on the disk before it is written, so it has blocks
+ * for all of its bytes; fewer on a file system that compresses. */
+#define LEAST_LIMIT ((size_t)16 << 20)
+#define MOST_COMPRESSION 64
+
+/*
+ * Memory to read a recording is in proportion to its size, and a sparse file
+ * costs nothing: read no more of it than a multiple of what the disk has.
+ */
+static void limit_to_blocks(struct pl_recfile *rf, const struct stat *st)
+{
+	size_t limit = (size_t)st->st_blocks * 512 * MOST_COMPRESSION;
+
+	if (limit < LEAST_LIMIT)
+		limit = LEAST_LIMIT;
+	if (rf->bytes <= limit)
+		return;
+	say_damage(rf, "the recording is sparse: the disk has %lld of its %zu "
+		   "bytes", (long long)st->st_blocks * 512, rf->bytes);
+	rf->bytes = limit;
+}
+
 int pl_recfile_open_fd(struct pl_recfile *rf, int fd, const char *path,
 		       struct pl_error *err)
 {
@@ -365,6 +387,7 @@ int pl_recfile_open_fd(struct pl_recfile *rf, int fd, const char *path,
 		return pl_fail_errno(err, PL_ERR_SYS, "cannot map %s", path);
 	rf->base = base;
 	rf->bytes = rf->mapped = (size_t)st.st_size;
+	limit_to_blocks(rf, &st);
 	rc = load(rf, path, err);
 	if (rc)
 		pl_recfile_close(rf);

@@ -4,6 +4,7 @@
 
 #include "cmd.h"
 #include "export/exporter.h"
+#include "export/stacks.h"
 #include "outfile.h"
 #include "progress.h"
 #include "source.h"
@@ -13,7 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPT_FORMAT, OPT_OUTPUT, OPT_MAX_DEPTH, OPT_BASE };
+enum { OPT_FORMAT, OPT_OUTPUT, OPT_MAX_DEPTH, OPT_PERCENT, OPT_UNFOLD,
+       OPT_BASE };
 
 static const struct pl_opt options[] = {
 	[OPT_FORMAT] = { "format", 'f', "FORMAT",
@@ -22,6 +24,10 @@ static const struct pl_opt options[] = {
 			 "write to FILE, - for standard output (default)" },
 	[OPT_MAX_DEPTH] = { "max-depth", 0, "N",
 			    "end longer call paths in one \"(deeper)\"" },
+	[OPT_PERCENT] = { "min-percent", 0, "P",
+			  "gather paths that take less than P percent" },
+	[OPT_UNFOLD] = { "unfold", 0, NULL,
+			 "keep paths of any length (pprof, collapsed)" },
 	[OPT_BASE] = { "base", 0, "RUN",
 		       "compare with this run: a number or a label (html)" },
 	PL_SOURCE_OPTIONS,
@@ -54,15 +60,34 @@ static int unknown_format(const struct pl_cmd *cmd, const char *name)
 			   "which format?  -f wants one of %s", known);
 }
 
+/* One line for what the file does not have. */
+static void note_left(const struct pl_cmd *cmd,
+		      const struct pl_export_left *left)
+{
+	if (left->n_folded)
+		pl_complain(cmd, 0, "note: recursion is folded in %u thread%s "
+			    "with call paths of more than %d calls: --unfold "
+			    "keeps them", left->n_folded,
+			    left->n_folded == 1 ? "" : "s", PL_STACKS_DEPTH);
+	if (left->n_light)
+		pl_complain(cmd, 0, "note: %llu light call paths, %.1f%% of "
+			    "the time, are in \"(lighter)\": --min-percent=0 "
+			    "keeps them", (unsigned long long)left->n_light,
+			    left->total_ns > 0 ? 100 * (double)left->light_ns /
+			    (double)left->total_ns : 0);
+}
+
 static int write_format(const struct pl_cmd *cmd, struct pl_store *store,
 			const struct pl_source *source,
 			const struct pl_exporter *format,
-			const struct pl_export_options *how, const char *path)
+			struct pl_export_options *how, const char *path)
 {
+	struct pl_export_left left = { 0 };
 	struct pl_outfile out;
 	struct pl_error err;
 	int rc = pl_outfile_open(&out, path, &err);
 
+	how->left = &left;
 	if (!rc) {
 		FILE *f = pl_progress_open(out.f, "proflite export");
 
@@ -73,8 +98,10 @@ static int write_format(const struct pl_cmd *cmd, struct pl_store *store,
 		else
 			rc = pl_outfile_commit(&out, &err);
 	}
-	if (!rc)
+	if (!rc) {
+		note_left(cmd, &left);
 		return PL_EXIT_OK;
+	}
 	/* The reader of a pipe may leave when it has seen enough. */
 	if (rc == PL_ERR_SYS && errno == EPIPE)
 		return PL_EXIT_FAILED;
@@ -139,6 +166,20 @@ static bool take_depth(const struct pl_cmd *cmd, const char *arg,
 	return false;
 }
 
+static bool take_percent(const struct pl_cmd *cmd, const char *arg,
+			 struct pl_export_options *how)
+{
+	char *end;
+
+	how->least_percent = strtod(arg, &end);
+	how->has_least = true;
+	if (*arg >= '0' && *arg <= '9' && !*end && how->least_percent <= 100)
+		return true;
+	pl_complain(cmd, 0, "--min-percent=%s: want a number from 0 to 100",
+		    arg);
+	return false;
+}
+
 static int run(const struct pl_cmd *cmd, int argc, char **argv)
 {
 	const char *name = NULL, *path = "-", *base = NULL;
@@ -156,10 +197,15 @@ static int run(const struct pl_cmd *cmd, int argc, char **argv)
 			path = o.arg;
 		else if (opt == OPT_BASE)
 			base = o.arg;
-		else if (opt == OPT_MAX_DEPTH &&
-			 !take_depth(cmd, o.arg, &how.max_depth))
-			return PL_EXIT_USAGE;
-		else if (pl_source_option(&source, cmd, options[opt].name,
+		else if (opt == OPT_UNFOLD)
+			how.unfold = true;
+		else if (opt == OPT_PERCENT) {
+			if (!take_percent(cmd, o.arg, &how))
+				return PL_EXIT_USAGE;
+		} else if (opt == OPT_MAX_DEPTH) {
+			if (!take_depth(cmd, o.arg, &how.max_depth))
+				return PL_EXIT_USAGE;
+		} else if (pl_source_option(&source, cmd, options[opt].name,
 					  o.arg) < 0)
 			return PL_EXIT_USAGE;
 	}

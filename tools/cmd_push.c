@@ -5,6 +5,7 @@
 #include "cmd.h"
 #include "export/exporter.h"
 #include "export/remote.h"
+#include "export/stacks.h"
 #include "push.h"
 #include "source.h"
 
@@ -230,16 +231,22 @@ static void describe(struct args *a, const struct pl_run *run,
 static int make_pprof(const struct pl_cmd *cmd, struct pl_store *store,
 		      const struct args *a, char **data, size_t *size)
 {
-	static const struct pl_export_options none;
+	struct pl_export_left left = { 0 };
+	const struct pl_export_options how = { .left = &left };
 	FILE *f = open_memstream(data, size);
 	struct pl_error err;
 	int rc;
 
 	if (!f)
 		return pl_complain(cmd, PL_EXIT_FAILED, "out of memory");
-	rc = pl_export_pprof.write(store, &a->source.select, &none, f, &err);
+	rc = pl_export_pprof.write(store, &a->source.select, &how, f, &err);
 	if (fclose(f) && !rc)
 		rc = pl_fail(&err, PL_ERR_NOMEM, "out of memory");
+	if (left.n_folded)
+		pl_complain(cmd, 0, "note: recursion is folded in %u thread%s "
+			    "with call paths of more than %d calls",
+			    left.n_folded, left.n_folded == 1 ? "" : "s",
+			    PL_STACKS_DEPTH);
 	return rc ? pl_complain(cmd, PL_EXIT_FAILED, "%s", err.text) : 0;
 }
 

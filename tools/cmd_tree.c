@@ -362,6 +362,10 @@ static int walk(struct view *v, put_fn *put, void *ctx, struct pl_error *err)
 
 /* ------------------------------------------------------------------ text -- */
 
+/* Forks that are drawn: what is further to the right has their number in front
+ * instead, or a deep tree would take the square of its depth. */
+#define MOST_LEVELS 200
+
 struct text {
 	struct pl_term term;
 	const struct pl_unit *unit;
@@ -375,7 +379,8 @@ static void put_lines(struct text *t, const struct step *s, size_t *left)
 		{ "  ", "| ", "|-", "`-" }, { "  ", "│ ", "├─", "└─" },
 	};
 	const char *const *set = drawn[t->term.utf8];
-	uint32_t level = s->level;
+	uint32_t level = s->level, from = 1;
+	char number[32];
 
 	if (level >= t->n_more) {
 		size_t n = 2 * (size_t)level + 64;
@@ -386,7 +391,12 @@ static void put_lines(struct text *t, const struct step *s, size_t *left)
 		t->more = p;
 		t->n_more = n;
 	}
-	for (uint32_t i = 1; i < level + !s->is_branch; i++)
+	if (level > MOST_LEVELS) {
+		from = level - MOST_LEVELS;
+		snprintf(number, sizeof(number), "(+%" PRIu32 ") ", from);
+		pl_term_put(&t->term, stdout, number, left);
+	}
+	for (uint32_t i = from; i < level + !s->is_branch; i++)
 		pl_term_put(&t->term, stdout, set[t->more[i]], left);
 	if (s->is_branch) {
 		t->more[level] = !s->is_last;

@@ -93,6 +93,8 @@ static int write_chrome(struct pl_store *store, const struct pl_select *sel,
 	int rc = pl_stacks_open(&s, store, sel, options->max_depth, err);
 
 	if (!rc)
+		pl_stacks_bound(&s, options, PL_BOUND_LIGHT);
+	if (!rc)
 		rc = pl_frames_init(&frames, &s.profile, pl_escape_json, err);
 	fputs("{\"displayTimeUnit\":\"ns\",\"otherData\":{\"exporter\":"
 	      "\"proflite " PACKAGE_VERSION "\"},\"traceEvents\":[", out);

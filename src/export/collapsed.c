@@ -138,6 +138,8 @@ static int write_collapsed(struct pl_store *store, const struct pl_select *sel,
 	int rc = pl_stacks_open(&s, store, sel, options->max_depth, err);
 
 	if (!rc)
+		pl_stacks_bound(&s, options, PL_BOUND_DEPTH | PL_BOUND_LIGHT);
+	if (!rc)
 		rc = pl_frames_init(&frames, &s.profile, escape, err);
 	while (!rc && (rc = pl_stacks_next(&s, err)) > 0) {
 		rc = write_thread(&path, &s, &frames, out);

@@ -15,9 +15,21 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Zero-initialise: no limits. */
+/* What a format has left out by default; see stacks.h. */
+struct pl_export_left {
+	uint32_t n_folded;		/* threads with recursion folded */
+	uint64_t n_light;		/* call paths that became "(lighter)" */
+	int64_t light_ns, total_ns;	/* their time; of the run */
+};
+
+/* Zero-initialise: the usual limits. */
 struct pl_export_options {
-	uint32_t max_depth;		/* of formats of stacks; 0: none */
+	uint32_t max_depth;		/* of formats of stacks; 0: the format's
+					   own, which folds recursion */
+	bool unfold;			/* paths of any length */
+	bool has_least;
+	double least_percent;		/* if has_least */
+	struct pl_export_left *left;	/* filled in; or NULL */
 	struct pl_select base;		/* a run to compare with, in formats
 					   that compare; run_id 0: none */
 };

@@ -5,8 +5,8 @@
  * https://github.com/google/pprof/tree/main/proto: a protobuf message in gzip
  * (profile.proto).  A sample is a call path with two values, the calls that
  * end there and their self time, and labels for its process and thread.
- * Stacks are whole: readers draw wrong graphs from those that are cut.  Lost
- * in translation: min and max.
+ * A sample is as long as its path, so recursion is folded in threads whose paths
+ * are very long (stacks.h).  Lost in translation: min and max.
  *
  * A message is written in parts, one sample at a time.  Parts of a message, one
  * behind the other, are the message: that is how protobuf merges.  So a
@@ -302,17 +302,23 @@ static int put_head(struct writer *w)
 {
 	Pprof__Mapping mapping = PPROF__MAPPING__INIT, *mappings = &mapping;
 	Pprof__Profile part = PPROF__PROFILE__INIT;
-	const struct pl_process *first = w->s.processes;
-	int64_t nothing, command = 0;
+	const struct pl_process *first = w->s.n_processes ? w->s.processes
+							  : NULL;
+	int64_t nothing, command = 0, program = 0;
 	int rc = intern_text(w, "", &nothing);
 
 	if (!rc)
-		rc = intern_text(w, w->s.n_processes && first->command ?
-				 first->command : "python", &command);
+		rc = intern_text(w, first && first->command ? first->command
+							    : "python",
+				 &command);
+	/* Readers show what follows the last "/" of it. */
+	if (!rc)
+		rc = intern_text(w, first && first->exe ? first->exe : "python",
+				 &program);
 	if (rc)
 		return rc;
 	mapping.id = 1;
-	mapping.filename = command;
+	mapping.filename = program;
 	mapping.has_functions = mapping.has_filenames = true;
 	mapping.has_line_numbers = true;
 	part.n_mapping = 1;
@@ -323,6 +329,19 @@ static int put_head(struct writer *w)
 	part.duration_nanos =
 		pl_sub_ns(pl_stacks_ended_ns(&w->s), part.time_nanos);
 	return put_types(w, &part);
+}
+
+/* So that the file says it, too. */
+static int put_note(struct writer *w)
+{
+	Pprof__Profile part = PPROF__PROFILE__INIT;
+	int64_t note;
+	int rc = intern_text(w, "recursion is folded in threads with very "
+			     "long call paths", &note);
+
+	part.n_comment = 1;
+	part.comment = &note;
+	return rc ? rc : put_part(w, &part);
 }
 
 static int write_all(struct writer *w)
@@ -336,6 +355,8 @@ static int write_all(struct writer *w)
 		if (!rc)
 			rc = put_samples(w);
 	}
+	if (!rc && w->s.left && w->s.left->n_folded)
+		rc = put_note(w);
 	return rc ? rc : put_strings(w);
 }
 
@@ -357,6 +378,8 @@ static int write_pprof(struct pl_store *store, const struct pl_select *sel,
 	struct writer w = { .err = err };
 	int rc = pl_stacks_open(&w.s, store, sel, options->max_depth, err);
 
+	if (!rc)
+		pl_stacks_bound(&w.s, options, PL_BOUND_DEPTH);
 	if (!rc)
 		rc = pl_gzip_open(&w.gzip, out, err);
 	if (!rc)

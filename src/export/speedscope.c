@@ -120,6 +120,7 @@ static int write_speedscope(struct pl_store *store, const struct pl_select *sel,
 	int rc = pl_stacks_open(&s, store, sel, options->max_depth, err);
 
 	if (!rc) {
+		pl_stacks_bound(&s, options, PL_BOUND_LIGHT);
 		fputs("{\"$schema\":\"https://www.speedscope.app/"
 		      "file-format-schema.json\",\n"
 		      "\"exporter\":\"proflite " PACKAGE_VERSION "\",\n"

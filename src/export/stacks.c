@@ -3,12 +3,14 @@
 
 #include "export/stacks.h"
 
+#include "export/paths.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 const char *const pl_stacks_extra[PL_STACKS_EXTRA] = {
-	"(folded)", "(deeper)",
+	"(folded)", "(deeper)", "(lighter)",
 };
 
 /* --------------------------------------------------------------- in order -- */
@@ -120,6 +122,177 @@ int pl_stacks_level(struct pl_tree *tree, uint32_t n_funcs, uint32_t max_depth,
 	return 0;
 }
 
+/* ---------------------------------------------------------------- bounds -- */
+
+/* What is light moves into one node below its caller, wherever the next light
+ * one stands: @light has the place of that node, by its caller. */
+static void move_light(struct pl_tree *tree, uint32_t func, int64_t least_ns,
+		       uint32_t *moved, uint32_t *light,
+		       struct pl_export_left *left)
+{
+	struct pl_tree_node *nodes = tree->nodes;
+	uint32_t n = 1;
+
+	for (uint32_t i = 1; i < tree->n; i++) {
+		struct pl_tree_node t = nodes[i];
+		uint32_t up = moved[t.parent];
+
+		if (up && nodes[up].func == func) {
+			moved[i] = up;
+		} else if (t.total_ns >= least_ns) {
+			moved[i] = n;
+			light[n] = 0;
+			t.parent = up;
+			nodes[n++] = t;
+			continue;
+		} else if (light[up]) {
+			moved[i] = light[up];
+		} else {
+			moved[i] = light[up] = n;
+			light[n] = 0;
+			nodes[n++] = (struct pl_tree_node){
+				.parent = up, .func = func, .min_ns = -1 };
+		}
+		gather(&nodes[moved[i]], &t);
+		left->n_light++;
+		left->light_ns = pl_add_ns(left->light_ns, t.self_ns);
+	}
+	tree->n = n;
+}
+
+int pl_stacks_lighten(struct pl_tree *tree, uint32_t n_funcs, int64_t least_ns,
+		      struct pl_export_left *left, struct pl_error *err)
+{
+	size_t n = (size_t)tree->n + 1;
+	uint32_t *moved = calloc(n, sizeof(*moved));
+	uint32_t *light = calloc(n, sizeof(*light));
+	int rc = moved && light ? 0 : PL_ERR_NOMEM;
+
+	if (rc)
+		pl_fail(err, rc, "no memory for a tree of %u nodes", tree->n);
+	else if (tree->n)
+		move_light(tree, n_funcs + 2, least_ns, moved, light, left);
+	free(moved);
+	free(light);
+	if (!rc)
+		add_up(tree);
+	return rc;
+}
+
+static uint32_t depth_of(const struct pl_tree *tree)
+{
+	uint32_t depth = 0, deepest = 0, open = 0;
+
+	for (uint32_t i = 1; i < tree->n; i++) {
+		for (; open != tree->nodes[i].parent;
+		     open = tree->nodes[open].parent)
+			depth--;
+		open = i;
+		if (++depth > deepest)
+			deepest = depth;
+	}
+	return deepest;
+}
+
+/* In preorder, callees in the order of their first call. */
+static void from_paths(struct pl_tree *tree, struct pl_paths *p,
+		       uint32_t *place)
+{
+	uint32_t at = 0;
+
+	for (uint32_t i = 0; i < p->n; i++)
+		p->paths[i].first = PL_PATH_NONE;
+	for (uint32_t i = p->n; i-- > 1;) {
+		struct pl_path *up = &p->paths[p->paths[i].parent];
+
+		p->paths[i].next = up->first;
+		up->first = i;
+	}
+	tree->n = 1;
+	for (;;) {
+		uint32_t next = p->paths[at].first;
+
+		for (; next == PL_PATH_NONE && at; at = p->paths[at].parent)
+			next = p->paths[at].next;
+		if (next == PL_PATH_NONE)
+			break;
+		at = next;
+		place[at] = tree->n;
+		tree->nodes[tree->n++] = (struct pl_tree_node){
+			.parent = place[p->paths[at].parent],
+			.func = p->paths[at].func,
+			.calls = p->paths[at].calls,
+			.self_ns = p->paths[at].self_ns, .min_ns = -1 };
+	}
+}
+
+int pl_stacks_fold(struct pl_tree *tree, uint32_t n_funcs,
+		   struct pl_error *err)
+{
+	struct pl_paths p = { .fold = true };
+	uint32_t *place;
+	int rc = pl_paths_init(&p, n_funcs + PL_STACKS_EXTRA, err);
+
+	if (!rc)
+		rc = pl_paths_add(&p, 0, tree, err);
+	place = rc ? NULL : calloc(p.n, sizeof(*place));
+	if (!rc && !place)
+		rc = pl_fail(err, PL_ERR_NOMEM, "out of memory");
+	if (!rc) {
+		from_paths(tree, &p, place);
+		add_up(tree);
+	}
+	free(place);
+	pl_paths_release(&p);
+	return rc;
+}
+
+void pl_stacks_bound(struct pl_stacks *s,
+		     const struct pl_export_options *options, int bounds)
+{
+	double percent = PL_STACKS_LEAST_PERCENT;
+	int64_t total = 0;
+
+	s->left = options->left;
+	if ((bounds & PL_BOUND_DEPTH) && !options->max_depth &&
+	    !options->unfold)
+		s->fold_depth = PL_STACKS_DEPTH;
+	for (uint32_t i = 0; i < s->profile.n_funcs; i++)
+		total = pl_add_ns(total, s->profile.funcs[i].f.self_ns);
+	if (s->left)
+		s->left->total_ns = total;
+	if (!(bounds & PL_BOUND_LIGHT) ||
+	    (!options->has_least && s->n_nodes <= PL_STACKS_MANY))
+		return;
+	if (options->has_least)
+		percent = options->least_percent;
+	s->least_ns = (int64_t)((double)total * percent / 100);
+}
+
+static int bound(struct pl_stacks *s, struct pl_error *err)
+{
+	struct pl_export_left none = { 0 };
+	struct pl_export_left *left = s->left ? s->left : &none;
+	uint32_t n_funcs = s->profile.n_funcs;
+	int rc = 0;
+
+	if (s->fold_depth && depth_of(&s->tree) > s->fold_depth) {
+		left->n_folded++;
+		rc = pl_stacks_fold(&s->tree, n_funcs, err);
+		if (!rc && depth_of(&s->tree) > s->fold_depth) {
+			rc = cut(&s->tree, s->fold_depth, n_funcs + 1);
+			if (rc)
+				pl_fail(err, rc, "out of memory");
+			else
+				add_up(&s->tree);
+		}
+	}
+	if (!rc && s->least_ns > 0)
+		rc = pl_stacks_lighten(&s->tree, n_funcs, s->least_ns, left,
+				       err);
+	return rc;
+}
+
 /* --------------------------------------------------------- one by one -- */
 
 /* What has no tree, and a Profile whose time another thread has as well. */
@@ -185,6 +358,8 @@ int pl_stacks_next(struct pl_stacks *s, struct pl_error *err)
 	if (!rc)
 		rc = pl_stacks_level(&s->tree, s->profile.n_funcs,
 				     s->max_depth, err);
+	if (!rc)
+		rc = bound(s, err);
 	return rc ? rc : 1;
 }
 

@@ -9,7 +9,7 @@
 static const char processes_sql[] =
 	"SELECT p.id, p.run_id, ifnull(parent_id, 0), ifnull(pid, 0), "
 	"ifnull(ppid, 0), p.started_ns, ended_ns, clock, command, cwd, host, "
-	"python, git, source = 'import' FROM processes p "
+	"python, git, source = 'import', exe FROM processes p "
 	"JOIN runs r ON r.id = p.run_id WHERE p.run_id = ? "
 	"ORDER BY p.started_ns, p.id";
 
@@ -30,7 +30,7 @@ static bool read_process(sqlite3_stmt *stmt, struct pl_process *p)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		if (!pl_db_text_dup(stmt, 7 + (int)i, texts[i]))
 			return false;
-	return true;
+	return pl_db_text_dup(stmt, 14, &p->exe);
 }
 
 int pl_store_processes(struct pl_store *store, int64_t run_id,
@@ -84,6 +84,7 @@ void pl_processes_free(struct pl_process *processes, size_t n)
 		free(p->host);
 		free(p->python);
 		free(p->git);
+		free(p->exe);
 	}
 	free(processes);
 }

@@ -241,6 +241,7 @@ struct pl_process {
 	int64_t started_ns, ended_ns;	/* CLOCK_REALTIME */
 	char *clock;			/* "wall", "cpu", "step", "callable" */
 	char *command, *cwd, *host, *python, *git;
+	char *exe;			/* program file */
 	bool imported;
 };
 

@@ -213,9 +213,11 @@ class Alone(Case):
         app = self.script("""
             import os, signal, sys
             print(signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)
+            # Not by print(), which the handler may be called within.
+            signal.signal(signal.SIGUSR1, lambda *a: os.write(1, b"usr1\\n"))
             print("ready", os.getpid(), flush=True)
             sys.stdin.readline()
-            signal.signal(signal.SIGHUP, lambda *a: print("got", flush=True))
+            signal.signal(signal.SIGHUP, lambda *a: os.write(1, b"got\\n"))
             print("now", flush=True)
             sys.stdin.readline()
             """)
@@ -228,6 +230,9 @@ class Alone(Case):
             self.assertEqual(process.stdout.readline(), "True\n")
             process.stdout.readline()
             os.kill(process.pid, signal.SIGHUP)
+            # The lower number is passed on first: that one has arrived, too.
+            os.kill(process.pid, signal.SIGUSR1)
+            self.assertEqual(process.stdout.readline(), "usr1\n")
             process.stdin.write("line\n")
             process.stdin.flush()
             self.assertEqual(process.stdout.readline(), "now\n")

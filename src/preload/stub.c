@@ -14,6 +14,10 @@
  *	_exit, quick_exit, exec*  ──────────► nets under it
  *	pthread_setspecific       ──────────► a thread of C begins with Python
  *
+ * A host may open libpython later, with dlopen: then the first call of
+ * pthread_setspecific that comes from there, while Python is initialised, does
+ * what the constructor does.
+ *
  * Everything is found with dlsym.  errno is the host's: saved and restored.
  */
 #include <config.h>
@@ -27,6 +31,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <glob.h>
+#include <link.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -76,6 +81,11 @@ static char *environment;		/* "PROFLITE_OPTIONS=…" for children */
 static char *parent_digits;		/* in it */
 static uint8_t uuid[16];		/* of this process's recording */
 static bool started, dead, hooked;
+
+/* No Python was there when the process began. */
+static bool waiting;
+static bool late;			/* and it was opened since */
+static char late_path[4096];
 
 static void complain(const char *text)
 {
@@ -217,7 +227,7 @@ static bool load_engine(void)
 	return true;
 }
 
-static void find_python(void)
+static void find_python_in(void *handle)
 {
 	static const struct {
 		const char *symbol;
@@ -234,8 +244,12 @@ static void find_python(void)
 	};
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
-		*(void **)wanted[i].slot = dlsym(RTLD_DEFAULT,
-						 wanted[i].symbol);
+		*(void **)wanted[i].slot = dlsym(handle, wanted[i].symbol);
+}
+
+static void find_python(void)
+{
+	find_python_in(RTLD_DEFAULT);
 }
 
 static int digit_of(char c)
@@ -259,11 +273,21 @@ static void tell_launcher(void)
 	pl_notice_send(run, PL_NOTICE_FAILED, NULL, error_text, -1);
 }
 
+/* The engine finds Python's symbols among those that all libraries see.  A
+ * host that opened libpython for itself alone cannot import extension modules
+ * of C either, until it does this. */
+static void show_python(void)
+{
+	if (late && !dlsym(RTLD_DEFAULT, "Py_IsInitialized"))
+		dlopen(late_path, RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL);
+}
+
 static void start(void)
 {
 	int saved = errno, rc = -1;
 
 	started = true;
+	show_python();
 	if (load_engine())
 		rc = engine.start(options_text, uuid, parent_digits,
 				  error_text, sizeof(error_text));
@@ -291,7 +315,10 @@ static bool begins_with(const char *s, const char *prefix)
  */
 static bool is_host_code(const char *event)
 {
-	if (strcmp(event, "exec") && strcmp(event, "compile"))
+	/* Frozen programs run code that they have read. */
+	if (strcmp(event, "exec") && strcmp(event, "compile") &&
+	    !(late && (!strcmp(event, "marshal.loads") ||
+		       !strcmp(event, "code.__new__"))))
 		return false;
 	return py.is_initialized && py.is_initialized() && py.current_frame &&
 	       !py.current_frame();
@@ -358,6 +385,10 @@ static int on_audit(const char *event, void *args, void *data)
 		} else if (!strcmp(event, "cpython._PySys_ClearAuditHooks")) {
 			hooks_are_freed();
 		}
+		break;
+	case 'm':
+		if (!started && is_host_code(event))
+			start_in_host();
 		break;
 	case 'e':
 		if (!started && is_host_code(event))
@@ -575,6 +606,12 @@ static void prepare_environment(const char *text)
 	putenv(environment);
 }
 
+#ifdef DLFO_STRUCT_HAS_EH_DBASE
+static int (*find_object)(void *at, struct dl_find_object *result);
+#else
+static int (*find_object)(void *at, void *result);
+#endif
+
 /*
  * A process with more rights than its user must not be made to write files by
  * a variable; glibc ignores LD_PRELOAD there too, but not for a library that
@@ -591,9 +628,99 @@ __attribute__((constructor)) static void constructor(void)
 			options_text = text;
 			prepare_environment(text);
 			add_hook();
+		} else {
+			*(void **)&find_object =
+				dlsym(RTLD_DEFAULT, "_dl_find_object");
+			waiting = true;
 		}
 	}
 	errno = saved;
+}
+
+/* ------------------------------------------------- Python opened later -- */
+
+/* The object that has the code @at: where it begins and ends, and its path. */
+struct object {
+	uintptr_t begin, end;
+	const char *path;
+};
+
+/*
+ * dladdr takes the loader's lock, which another thread may hold while it waits
+ * for this one; glibc 2.35 has a look-up without one.
+ */
+static bool find_object_of(void *at, struct object *o)
+{
+	Dl_info info;
+#ifdef DLFO_STRUCT_HAS_EH_DBASE
+	struct dl_find_object found;
+
+	if (find_object) {
+		if (find_object(at, &found))
+			return false;
+		o->begin = (uintptr_t)found.dlfo_map_start;
+		o->end = (uintptr_t)found.dlfo_map_end;
+		o->path = found.dlfo_link_map->l_name;
+		return true;
+	}
+#endif
+	if (!dladdr(at, &info) || !info.dli_fname)
+		return false;
+	o->begin = (uintptr_t)at;
+	o->end = (uintptr_t)at + 1;
+	o->path = info.dli_fname;
+	return true;
+}
+
+/* libpython3.11.so.1.0, or a plugin that has Python in it */
+static bool is_python_by_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return strstr(slash ? slash + 1 : path, "python");
+}
+
+/* From within its initialisation, so no lock of the loader's is in the way. */
+static void begin_late(const char *path)
+{
+	const char *text = getenv(ENV_NAME);
+	void *handle = dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
+
+	if (!handle)
+		return;
+	if (strlen(path) < sizeof(late_path))
+		find_python_in(handle);
+	if (text && py.add_audit_hook &&
+	    __atomic_exchange_n(&waiting, false, __ATOMIC_ACQ_REL)) {
+		late = true;
+		strcpy(late_path, path);
+		options_text = text;
+		prepare_environment(text);
+		add_hook();
+	}
+	dlclose(handle);		/* the host keeps it, or does not */
+}
+
+static void look_again(void *caller)
+{
+	/* A library that is not Python; torn by another thread it is looked
+	 * up once more. */
+	static uintptr_t known_begin, known_end;
+	uintptr_t at = (uintptr_t)caller;
+	struct object o;
+
+	if (at >= __atomic_load_n(&known_begin, __ATOMIC_RELAXED) &&
+	    at < __atomic_load_n(&known_end, __ATOMIC_RELAXED))
+		return;
+	if (!find_object_of(caller, &o))
+		return;
+	if (is_python_by_name(o.path)) {
+		begin_late(o.path);
+		return;
+	}
+	__atomic_store_n(&known_end, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&known_begin, o.begin, __ATOMIC_RELAXED);
+	__atomic_store_n(&known_end, o.end, __ATOMIC_RELAXED);
 }
 
 /* ---------------------------------------------------------------- nets -- */
@@ -709,6 +836,8 @@ PROFLITE_API int pthread_setspecific(pthread_key_t key, const void *value)
 	if (!real)
 		*(void **)&real = next_symbol("pthread_setspecific");
 	rc = real(key, value);
+	if (waiting && value)
+		look_again(__builtin_return_address(0));
 	if (started && !dead && value && engine.thread_keeps)
 		engine.thread_keeps(key, value);
 	errno = saved;

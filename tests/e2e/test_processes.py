@@ -963,8 +963,12 @@ class Death(Processes):
                              "recording is cut off: 3000 of [0-9]+ bytes are "
                              "there$" % (command[0], path))
             self.no_recording_left()
+        # From then on it is known of the run.
         table = self.tool("runs", self.db)
-        self.assertEqual(table.stderr, "")
+        self.assertRegex(table.stderr, "^" + "".join(
+            "proflite runs: note: run %d: 1 recording is not whole: the "
+            "recording is cut off: 3000 of [0-9]+ bytes are there\n" % run
+            for run in (1, 2)) + "$")
         self.assertNotIn("imported", table.stdout)
         self.assertEqual(table.stdout.count(" exit"), 2)
 

@@ -64,20 +64,56 @@ int pl_ingest_rank(const char *end)
 	return 2;
 }
 
+void pl_ingest_other_uuid(char uuid[33], int64_t pid, int64_t started_ns)
+{
+	uint64_t mix[] = { (uint64_t)started_ns * 0x9e3779b97f4a7c15ull,
+			   (uint64_t)(pid + 1) * 0xff51afd7ed558ccdull };
+	uint8_t id[16] = { 0 }, more[16];
+
+	pl_uuid_parse(uuid, id);
+	memcpy(more, mix, 16);
+	for (int i = 0; i < 16; i++)
+		id[i] ^= more[i];
+	pl_uuid_format(id, uuid);
+}
+
+/*
+ * Step to the row with the recording's uuid.  One uuid is one process, but a
+ * recording of another process must not be lost for having the same one: that
+ * gets the uuid that follows from it, its pid and its start, each time.
+ */
+static int find_process(struct ingest *in, sqlite3_stmt *stmt)
+{
+	const struct pl_rec_header *h = &in->rf->header;
+	int rc;
+
+	for (int i = 0;; i++) {
+		pl_db_bind(stmt, "s", in->uuid);
+		rc = pl_db_row(in->store, stmt, in->err);
+		if (rc <= 0 || i ||
+		    (sqlite3_column_int64(stmt, 4) == (int64_t)h->pid &&
+		     sqlite3_column_int64(stmt, 5) == h->start.real_ns))
+			return rc;
+		sqlite3_reset(stmt);
+		pl_ingest_other_uuid(in->uuid, (int64_t)h->pid,
+				     h->start.real_ns);
+	}
+}
+
 /* Look for an earlier state of the recording.  *@stays: nothing to do. */
 static int find_earlier(struct ingest *in, bool *stays)
 {
 	int rank = pl_ingest_rank(pl_end_name(in->end)), old_rank;
 	sqlite3_stmt *stmt;
 	int rc = pl_db_prepare(in->store, &stmt,
-			       "SELECT id, run_id, end_reason, last_tick "
-			       "FROM processes WHERE uuid = ?", in->err);
+			       "SELECT id, run_id, end_reason, last_tick, pid, "
+			       "started_ns FROM processes WHERE uuid = ?",
+			       in->err);
 
 	*stays = false;
 	if (rc)
 		return rc;
-	pl_db_bind(stmt, "s", in->uuid);
-	rc = pl_db_row(in->store, stmt, in->err);
+	rc = find_process(in, stmt);
 	if (rc > 0) {
 		in->process = sqlite3_column_int64(stmt, 0);
 		in->run = sqlite3_column_int64(stmt, 1);

@@ -46,6 +46,8 @@ int pl_rows_run(struct pl_store *store, const char *uuid, const char *label,
  * 1 it may have gone on, 2 that is the end.
  */
 int pl_ingest_rank(const char *end);
+/* The uuid for a process when another one has @uuid already. */
+void pl_ingest_other_uuid(char uuid[33], int64_t pid, int64_t started_ns);
 /* Delete a process and all that belongs to it. */
 int pl_ingest_delete(struct pl_store *store, int64_t process,
 		     struct pl_error *err);

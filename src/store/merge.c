@@ -11,6 +11,7 @@
 
 #include "store/ingest.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ struct merge {
 	bool has_functions;		/* the table merged_functions is made */
 	int64_t from_process, process, run;
 	int64_t last_run;		/* counted last */
+	char uuid[33];			/* of the process, as it is here */
 };
 
 /* Prepare, bind and run @sql, whose parameters are numbers; its first value,
@@ -138,12 +140,30 @@ static int add_threads(struct merge *m)
 /* ------------------------------------------------------------- processes -- */
 
 #define COLUMNS                                                               \
-	"uuid, parent_uuid, pid, ppid, started_ns, ended_ns, end_reason, "    \
+	"parent_uuid, pid, ppid, started_ns, ended_ns, end_reason, "    \
 	"end_status, argv, command, cwd, exe, host, python, git, clock, "     \
 	"ns_per_tick, last_tick, builtins, all_calls, forked, max_nodes, "    \
 	"more_functions, "                                                    \
 	"cost_py_in_ns, cost_py_out_ns, cost_c_in_ns, cost_c_out_ns, "        \
 	"cost_error_ns, damage"
+
+static int add_process_row(struct merge *m)
+{
+	sqlite3_stmt *stmt;
+	int rc = pl_db_prepare(m->to, &stmt, "INSERT INTO main.processes "
+			       "(id, run_id, uuid, " COLUMNS ") "
+			       "SELECT nullif(?1, 0), ?2, ?3, " COLUMNS
+			       " FROM source.processes WHERE id = ?4 "
+			       "RETURNING id", m->err);
+
+	if (rc)
+		return rc;
+	pl_db_bind(stmt, "iisi", m->process, m->run, m->uuid,
+		   m->from_process);
+	rc = pl_db_value(m->to, stmt, &m->process, m->err);
+	sqlite3_finalize(stmt);
+	return rc;
+}
 
 static int add_process(struct merge *m)
 {
@@ -152,11 +172,7 @@ static int add_process(struct merge *m)
 	if (!rc && m->process)
 		rc = pl_ingest_delete(m->to, m->process, m->err);
 	if (!rc)
-		rc = run(m, "INSERT INTO main.processes (id, run_id, " COLUMNS
-			 ") SELECT nullif(?1, 0), ?2, " COLUMNS
-			 " FROM source.processes WHERE id = ?3 RETURNING id",
-			 "iii", m->process, m->run, m->from_process, 0,
-			 &m->process);
+		rc = add_process_row(m);
 	if (!rc)
 		rc = add_threads(m);
 	if (!rc)
@@ -167,21 +183,42 @@ static int add_process(struct merge *m)
 	return rc;
 }
 
-/* Is the process @stmt stands at here already, as late as there? */
+/* Step to the row of the process @from stands at; see find_process of
+ * ingest.c. */
+static int step_to_it(struct merge *m, sqlite3_stmt *from, sqlite3_stmt *stmt)
+{
+	int64_t pid = sqlite3_column_int64(from, 8);
+	int64_t started_ns = sqlite3_column_int64(from, 9);
+	int rc;
+
+	for (int i = 0;; i++) {
+		pl_db_bind(stmt, "s", m->uuid);
+		rc = pl_db_row(m->to, stmt, m->err);
+		if (rc <= 0 || i || (sqlite3_column_int64(stmt, 3) == pid &&
+				     sqlite3_column_int64(stmt, 4) ==
+					     started_ns))
+			return rc;
+		sqlite3_reset(stmt);
+		pl_ingest_other_uuid(m->uuid, pid, started_ns);
+	}
+}
+
+/* Is the process @from stands at here already, as late as there? */
 static int find_process(struct merge *m, sqlite3_stmt *from, bool *stays)
 {
 	int rank = pl_ingest_rank(pl_db_text(from, 2)), old_rank;
 	int64_t tick = sqlite3_column_int64(from, 3);
 	sqlite3_stmt *stmt;
-	int rc = pl_db_prepare(m->to, &stmt, "SELECT id, end_reason, last_tick "
-			       "FROM main.processes WHERE uuid = ?", m->err);
+	int rc = pl_db_prepare(m->to, &stmt, "SELECT id, end_reason, last_tick, "
+			       "pid, started_ns FROM main.processes "
+			       "WHERE uuid = ?", m->err);
 
 	*stays = false;
 	m->process = 0;
 	if (rc)
 		return rc;
-	pl_db_bind(stmt, "s", pl_db_text(from, 1));
-	rc = pl_db_row(m->to, stmt, m->err);
+	snprintf(m->uuid, sizeof(m->uuid), "%s", pl_db_text(from, 1));
+	rc = step_to_it(m, from, stmt);
 	if (rc > 0) {
 		m->process = sqlite3_column_int64(stmt, 0);
 		old_rank = pl_ingest_rank(pl_db_text(stmt, 1));
@@ -195,7 +232,7 @@ static int find_process(struct merge *m, sqlite3_stmt *from, bool *stays)
 }
 
 /* Columns of the row: id, uuid, end_reason, last_tick of the process; uuid,
- * label, started_ns, source of its run. */
+ * label, started_ns, source of its run; its pid and started_ns. */
 static int take_process(struct merge *m, sqlite3_stmt *from)
 {
 	size_t label_len = (size_t)sqlite3_column_bytes(from, 5);
@@ -232,7 +269,8 @@ static int take_all(struct merge *m)
 {
 	static const char sql[] =
 		"SELECT p.id, p.uuid, p.end_reason, p.last_tick, r.uuid, "
-		"r.label, r.started_ns, r.source FROM source.processes p "
+		"r.label, r.started_ns, r.source, p.pid, p.started_ns "
+		"FROM source.processes p "
 		"JOIN source.runs r ON r.id = p.run_id "
 		"ORDER BY r.id, p.started_ns, p.id";
 	sqlite3_stmt *stmt;

@@ -213,6 +213,68 @@ START_TEST(living_recording_is_replaced_by_its_later_state)
 }
 END_TEST
 
+static const char who_called_a[] =
+	"SELECT pid, calls FROM processes p "
+	"JOIN threads t ON t.process_id = p.id "
+	"JOIN function_stats s ON s.thread_id = t.id "
+	"JOIN functions f ON f.id = s.function_id WHERE f.name = 'a' ORDER BY 1";
+
+static void begin_namesake(struct script *s, uint32_t pid, const char *play)
+{
+	script_begin(s, PL_CLOCK_STEP);
+	script_play(s, play);
+	memset(s->session.rec.header->uuid, 7, 16);
+	memset(s->session.rec.header->run_uuid, 8, 16);
+	s->session.rec.header->pid = pid;
+}
+
+/* Forks have made two processes with one uuid: neither takes the place of the
+ * other, and each is known again. */
+START_TEST(another_process_with_the_same_uuid_is_another)
+{
+	static struct script s[2];
+
+	begin_namesake(&s[0], 100, "a()");
+	begin_namesake(&s[1], 101, "a() a()");
+	for (int i = 0; i < 6; i++) {
+		ingest(script_read(&s[i % 2]), PL_END_KILLED);
+		ck_assert_int_eq(result.already, i >= 2);
+	}
+	ck_assert_str_eq(query(who_called_a), "100|1\n101|2");
+	check_integrity();
+	script_end(&s[0]);
+	script_end(&s[1]);
+}
+END_TEST
+
+START_TEST(the_same_when_databases_are_merged)
+{
+	static struct script s[2];
+	struct pl_merge_result merged;
+	char from[2][160];
+
+	begin_namesake(&s[0], 100, "a()");
+	begin_namesake(&s[1], 101, "a() a()");
+	for (int i = 0; i < 2; i++) {
+		sprintf(db, "%s/p.db", dir);
+		ingest(script_read(&s[i]), PL_END_KILLED);
+		close_db();
+		sprintf(from[i], "%s/%d.db", dir, i);
+		ck_assert_int_eq(rename(db, from[i]), 0);
+	}
+	open_db(PL_STORE_WRITE);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_msg(!pl_store_merge(store, from[i % 2], &merged,
+					      &err), "%s", err.text);
+		ck_assert_int_eq(merged.n_already, i >= 2);
+	}
+	ck_assert_str_eq(query(who_called_a), "100|1\n101|2");
+	check_integrity();
+	script_end(&s[0]);
+	script_end(&s[1]);
+}
+END_TEST
+
 START_TEST(the_recordings_own_word_on_its_end_wins)
 {
 	struct script s;
@@ -1268,6 +1330,8 @@ Suite *suite_store(void)
 	tcase_add_test(tc, rows_are_those_of_the_tree);
 	tcase_add_test(tc, ingesting_again_changes_nothing);
 	tcase_add_test(tc, living_recording_is_replaced_by_its_later_state);
+	tcase_add_test(tc, another_process_with_the_same_uuid_is_another);
+	tcase_add_test(tc, the_same_when_databases_are_merged);
 	tcase_add_test(tc, the_recordings_own_word_on_its_end_wins);
 	tcase_add_test(tc, functions_are_shared_by_runs);
 	tcase_add_test(tc, any_bytes_survive);

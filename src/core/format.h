@@ -115,6 +115,7 @@ enum pl_rec_flags {
 	PL_REC_F_EXEC_PENDING = 1 << 4,	/* inside exec*(): gone if it worked */
 	PL_REC_F_FORKED = 1 << 5,	/* began in a forked child */
 	PL_REC_F_MORE_FUNCTIONS = 1 << 6, /* max_functions was reached */
+	PL_REC_F_STOPPED = 1 << 8,	/* nothing is recorded just now */
 };
 
 /* The first page of the file. */

@@ -435,6 +435,21 @@ static void unregister_session(struct pl_session *s)
 	pthread_mutex_unlock(&registry_lock);
 }
 
+/* If the process ends with no word now, its recording has all that it was to
+ * have.  A forked child has not got a recording of its own yet. */
+static void note_stopped(struct pl_session *s)
+{
+	uint32_t *flags = &s->rec.header->flags;
+
+	if (s->fork_pending)
+		return;
+	if (s->state == PL_SESSION_ON)
+		__atomic_and_fetch(flags, ~(uint32_t)PL_REC_F_STOPPED,
+				   __ATOMIC_RELEASE);
+	else
+		__atomic_or_fetch(flags, PL_REC_F_STOPPED, __ATOMIC_RELEASE);
+}
+
 int pl_session_start(struct pl_session *s, struct pl_error *err)
 {
 	bool ok;
@@ -445,6 +460,7 @@ int pl_session_start(struct pl_session *s, struct pl_error *err)
 	ok = s->all_threads || attach(s, &pl_tls);
 	if (ok) {
 		s->state = PL_SESSION_ON;
+		note_stopped(s);
 		bump_epoch();
 	}
 	pthread_mutex_unlock(&registry_lock);
@@ -500,8 +516,10 @@ void pl_session_stop(struct pl_session *s)
 		s->quiesce();
 		pthread_mutex_lock(&registry_lock);
 	}
-	if (was_on && !s->timer)
+	if (was_on && !s->timer) {
 		unwind_all(s, true);
+		note_stopped(s);
+	}
 	pthread_mutex_unlock(&registry_lock);
 	pl_tls_sync(&pl_tls);
 	if (was_on && s->timer)

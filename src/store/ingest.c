@@ -671,6 +671,48 @@ static int write_all(struct ingest *in, struct pl_ingest_result *result)
 	return rc ? rc : add_damage(in, result->damage);
 }
 
+/* What a thread was in when its process ended, "" outside of C functions. */
+static const char *innermost_c(const struct pl_recfile *rf, uint32_t recorder)
+{
+	const struct pl_recorder *r = pl_recfile_recorder(rf, recorder);
+	const struct pl_node *node = NULL;
+	const struct pl_frame *frames;
+	const struct pl_func *f = NULL;
+	size_t n;
+
+	if (!r || (r->flags & PL_RECORDER_ENDED))
+		return "";
+	frames = pl_recfile_frames(rf, r, &n);
+	if (frames && n)
+		node = pl_recfile_node(rf, frames[n - 1].node);
+	if (node)
+		f = pl_recfile_func(rf, node->func);
+	return f && f->kind == PL_FUNC_C ? pl_recfile_str(rf, f->name, NULL)
+					 : "";
+}
+
+/*
+ * How a process ended that is gone with no word.  The preload has a word for
+ * os._exit and exec; without it they are the calls that were never left.
+ */
+static enum pl_end how_it_ended(const struct pl_recfile *rf)
+{
+	if (rf->header.flags & PL_REC_F_EXEC_PENDING)
+		return PL_END_EXEC;
+	if (rf->header.flags & PL_REC_F_STOPPED)
+		return PL_END_STOPPED;
+	for (uint32_t i = 0; i < rf->n_recorders; i++) {
+		const char *in = innermost_c(rf, rf->recorders[i]);
+
+		if (!strcmp(in, "<built-in method posix._exit>"))
+			return PL_END_UNDERSCORE_EXIT;
+		if (!strcmp(in, "<built-in method posix.execv>") ||
+		    !strcmp(in, "<built-in method posix.execve>"))
+			return PL_END_EXEC;
+	}
+	return PL_END_KILLED;
+}
+
 static void init(struct ingest *in, enum pl_end end, int end_status)
 {
 	const struct pl_rec_header *h = &in->rf->header;
@@ -678,12 +720,8 @@ static void init(struct ingest *in, enum pl_end end, int end_status)
 	in->end = h->end;
 	in->end_status = h->end_status;
 	if (h->end == PL_END_RUNNING) {
-		in->end = end;
+		in->end = end == PL_END_KILLED ? how_it_ended(in->rf) : end;
 		in->end_status = end_status;
-		/* Gone, and its last word was that it would be replaced. */
-		if (end == PL_END_KILLED &&
-		    (h->flags & PL_REC_F_EXEC_PENDING))
-			in->end = PL_END_EXEC;
 	}
 	pl_uuid_format(h->uuid, in->uuid);
 	/* A Profile that was saved without a run is a run of its own. */

@@ -7,7 +7,8 @@
  * The pid may have been several processes of the run: one program after
  * another (exec), or, in a long run, one process after another.  The one that
  * was waited for is the last that began.  A status it gave itself stands; of
- * one that is gone with no word we know better how.
+ * one that is gone with no word we know better how.  One that was stopped may
+ * have been killed after that.
  */
 static const char status_sql[] =
 	"UPDATE processes SET end_status = ?3, end_reason = CASE "
@@ -17,7 +18,8 @@ static const char status_sql[] =
 	"WHERE id = (SELECT p.id FROM processes p JOIN runs r "
 	"ON r.id = p.run_id WHERE r.uuid = ?1 AND p.pid = ?2 "
 	"ORDER BY p.started_ns DESC, p.id DESC LIMIT 1) "
-	"AND end_status IS NULL AND end_reason NOT IN ('exec', 'stopped')";
+	"AND end_status IS NULL AND end_reason <> 'exec' "
+	"AND (end_reason <> 'stopped' OR ?4)";
 
 int pl_store_set_status(struct pl_store *store, const char *run_uuid,
 			uint32_t pid, bool by_signal, int status,

@@ -3,4 +3,5 @@ base_sources = \
 	%reldir%/err.c \
 	%reldir%/err.h \
 	%reldir%/hash.h \
+	%reldir%/mark.h \
 	%reldir%/text.h

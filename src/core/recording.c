@@ -225,6 +225,16 @@ static int open_file(struct pl_recording *rec, const char *path,
 	return 0;
 }
 
+void pl_recording_name(struct pl_recording *rec)
+{
+	struct pl_rec_header *h = rec->header;
+
+	pl_uuid_make(h->uuid);
+	h->pid = (uint32_t)getpid();
+	h->ppid = (uint32_t)getppid();
+	h->proc_start = pl_live_proc_start(h->pid);
+}
+
 static void init_header(struct pl_recording *rec, enum pl_clock_kind clock)
 {
 	typedef uint64_t __attribute__((may_alias)) eight_bytes;
@@ -235,11 +245,8 @@ static void init_header(struct pl_recording *rec, enum pl_clock_kind clock)
 	h->byte_order = PL_REC_BYTE_ORDER;
 	h->header_bytes = sizeof(*h);
 	h->node_bytes = sizeof(struct pl_node);
-	pl_uuid_make(h->uuid);
+	pl_recording_name(rec);
 	pl_live_boot_id(h->boot_id);
-	h->pid = (uint32_t)getpid();
-	h->ppid = (uint32_t)getppid();
-	h->proc_start = pl_live_proc_start(h->pid);
 	h->end_status = -1;
 	h->clock = clock;
 	h->tick_source = clock == PL_CLOCK_WALL ? pl_clock_source()

@@ -88,6 +88,9 @@ struct pl_recording {
 int pl_recording_create(struct pl_recording *rec, const char *path,
 			enum pl_clock_kind clock, struct pl_error *err);
 
+/* Give it a uuid of its own and note which process this is. */
+void pl_recording_name(struct pl_recording *rec);
+
 /* Unmap and close; the file stays. */
 void pl_recording_close(struct pl_recording *rec);
 

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 __thread struct pl_tls pl_tls;
@@ -253,6 +254,23 @@ static void after_fork_parent(void)
 	pthread_mutex_unlock(&registry_lock);
 }
 
+/*
+ * A recording in private memory goes on in the child with what it has, as a
+ * recording of its own: under the parent's uuid only one of the two would get
+ * into a database.
+ */
+static void adopt(struct pl_session *s)
+{
+	struct pl_rec_header *h = s->rec.header;
+	struct pl_recorder_priv *p = find_priv(s, &pl_tls);
+
+	memcpy(h->parent_uuid, h->uuid, 16);
+	pl_recording_name(&s->rec);
+	h->flags |= PL_REC_F_FORKED;
+	if (p)
+		p->r->tid = (uint32_t)syscall(SYS_gettid);
+}
+
 /* Threads other than the one that forked are not in the child. */
 static void drop_other_threads(struct pl_session *s)
 {
@@ -269,10 +287,12 @@ static void after_fork_child(void)
 {
 	for (struct pl_session *s = registry; s; s = s->next) {
 		pthread_mutex_init(&s->rec.lock, NULL);
-		if (s->rec.fd < 0 && s->state != PL_SESSION_DONE)
+		if (s->rec.fd < 0 && s->state != PL_SESSION_DONE) {
+			adopt(s);
 			drop_other_threads(s);
-		else if (s->state != PL_SESSION_DONE)
+		} else if (s->state != PL_SESSION_DONE) {
 			s->fork_pending = true;
+		}
 	}
 	pl_tls.first = NULL;
 	pl_tls.epoch = 0;
@@ -387,15 +407,10 @@ static void reborn(struct pl_session *s, struct pl_tls *tls)
 				       err.text, -1);
 		return;
 	}
-	s->rec.header->flags |= PL_REC_F_FORKED;
+	s->rec.header->flags |= PL_REC_F_FORKED |
+		(s->state == PL_SESSION_ON ? 0 : PL_REC_F_STOPPED);
 	s->rec.header->python = copy_str(&s->rec, &from, old.python);
 	copy_costs(s->rec.header, &old);
-	if (pl_session_parent_digits) {
-		char hex[33];
-
-		pl_uuid_format(s->rec.header->uuid, hex);
-		memcpy(pl_session_parent_digits, hex, 32);
-	}
 	p = s->state == PL_SESSION_ON ? attach(s, tls) : NULL;
 	if (p)
 		carry_path(s, p->r, &from);
@@ -727,6 +742,17 @@ static int make_absolute(struct pl_options *o, struct pl_error *err)
 	return 0;
 }
 
+/* Children find in their environment whose children they are. */
+static void tell_children(const struct pl_session *s)
+{
+	char hex[33];
+
+	if (!pl_session_parent_digits)
+		return;
+	pl_uuid_format(s->rec.header->uuid, hex);
+	memcpy(pl_session_parent_digits, hex, 32);
+}
+
 static int open_process(struct pl_session *s, const uint8_t uuid[16],
 			struct pl_error *err)
 {
@@ -762,6 +788,7 @@ static int open_process(struct pl_session *s, const uint8_t uuid[16],
 	if (!s->rec.path)
 		memcpy(s->rec.header->uuid, id, 16);
 	describe(s);
+	tell_children(s);
 	/* The launcher has the file then, wherever it is. */
 	s->is_collected = s->options.collected &&
 			  pl_session_tell(s, PL_NOTICE_BEGUN) && s->rec.path;

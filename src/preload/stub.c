@@ -24,6 +24,7 @@
 
 #include "proflite.h"
 
+#include "base/mark.h"
 #include "core/format.h"
 #include "core/notice.h"
 #include "preload/dormant.h"
@@ -79,7 +80,8 @@ static char error_text[512];
 static const char *options_text;	/* ours, from the environment */
 static char *environment;		/* "PROFLITE_OPTIONS=…" for children */
 static char *parent_digits;		/* in it */
-static uint8_t uuid[16];		/* of this process's recording */
+static uint8_t uuid[16];		/* of the next recording, once it is */
+static struct pl_mark has_uuid;		/* drawn; not set in a forked child */
 static bool started, dead, hooked;
 
 /* No Python was there when the process began. */
@@ -282,12 +284,16 @@ static void show_python(void)
 		dlopen(late_path, RTLD_NOW | RTLD_NOLOAD | RTLD_GLOBAL);
 }
 
+static void be_a_child(void);
+
 static void start(void)
 {
 	int saved = errno, rc = -1;
 
 	started = true;
 	show_python();
+	if (!pl_mark_is_set(&has_uuid))
+		be_a_child();
 	if (load_engine())
 		rc = engine.start(options_text, uuid, parent_digits,
 				  error_text, sizeof(error_text));
@@ -544,16 +550,34 @@ static void cut_id(char *s, const char *key)
 	}
 }
 
-/* A number for the next recording, and for children to know it by. */
+/* A number for the next recording, and for children to know it by.  Zeros: the
+ * engine draws it. */
 static void name_recording(void)
 {
-	uint8_t id[16];
-
-	if (getrandom(id, 16, GRND_NONBLOCK) != 16)
-		return;
-	memcpy(uuid, id, 16);
-	if (parent_digits)
+	memset(uuid, 0, 16);
+	if (getrandom(uuid, 16, GRND_NONBLOCK) != 16)
+		memset(uuid, 0, 16);
+	else if (parent_digits)
 		put_hex(parent_digits, uuid);
+	pl_mark_set(&has_uuid);
+}
+
+/* The process was forked before anything was recorded: the number it found is
+ * the recording of whoever forked it. */
+static void be_a_child(void)
+{
+	static const char item[] = ",parent=";
+	const char *text = options_text ? options_text : "";
+	char *longer = malloc(strlen(text) + sizeof(item) + 32);
+
+	if (longer) {
+		char *end = stpcpy(stpcpy(longer, text), item);
+
+		put_hex(end, uuid);
+		end[32] = '\0';
+		options_text = longer;
+	}
+	name_recording();
 }
 
 /*
@@ -569,8 +593,8 @@ static void prepare_environment(const char *text)
 	uint8_t run_id[16];
 	size_t n;
 
-	if (getrandom(uuid, 16, GRND_NONBLOCK) != 16 ||
-	    getrandom(run_id, 16, GRND_NONBLOCK) != 16 ||
+	name_recording();
+	if (getrandom(run_id, 16, GRND_NONBLOCK) != 16 ||
 	    !memcmp(uuid, zero, 16) || !own || !rest)
 		return;
 	n = strlen(text) + sizeof(ENV_NAME) + 96;

@@ -4,6 +4,7 @@
 #include "probe/engine.h"
 
 #include "base/hash.h"
+#include "base/mark.h"
 #include "core/recorder_inline.h"
 #include "core/uuid.h"
 #include "probe/attach.h"
@@ -32,7 +33,18 @@ static uint8_t run_uuid[16];
 /* PROFLITE_OPTIONS as read by the stub; valid when have_base is set. */
 static struct pl_options base_options;
 static bool have_base;
-static uint8_t base_uuid[16];
+
+/*
+ * By what children know this process: the uuid of its recording, or of the one
+ * it will begin.  The first recording has the one that stands in the
+ * environment.  Where the mark is not set, a fork has been in between, and the
+ * uuid is the parent's.
+ */
+static struct {
+	uint8_t uuid[16];
+	bool is_free;			/* no recording has it yet */
+	struct pl_mark is_ours;
+} identity;
 
 /* The session is that of `proflite attach`. */
 static bool attached;
@@ -243,8 +255,25 @@ __attribute__((destructor)) static void finish_at_unload(void)
 	pl_engine_finish(PL_END_EXIT, -1, true);
 }
 
-static int open_session(const struct pl_options *options, const uint8_t *uuid,
-			struct pl_error *err)
+static void identify(const uint8_t uuid[16], bool is_free)
+{
+	memcpy(identity.uuid, uuid, 16);
+	identity.is_free = is_free && !pl_uuid_is_zero(uuid);
+	pl_mark_set(&identity.is_ours);
+}
+
+/* The uuid for the next recording of @s, or NULL for a new one.  A child of a
+ * fork that recorded nothing yet is no less a child. */
+static const uint8_t *next_uuid(struct pl_session *s)
+{
+	if (pl_mark_is_set(&identity.is_ours))
+		return identity.is_free ? identity.uuid : NULL;
+	if (!pl_uuid_is_zero(identity.uuid))
+		memcpy(s->options.parent, identity.uuid, 16);
+	return NULL;
+}
+
+static int open_session(const struct pl_options *options, struct pl_error *err)
 {
 	struct pl_session *s = pl_pages_alloc(sizeof(*s));
 	int rc;
@@ -256,7 +285,7 @@ static int open_session(const struct pl_options *options, const uint8_t *uuid,
 	/* Initialised and finalised again: still the same run. */
 	if (pl_uuid_is_zero(s->options.run))
 		memcpy(s->options.run, run_uuid, 16);
-	rc = pl_session_open_process(s, uuid, err);
+	rc = pl_session_open_process(s, next_uuid(s), err);
 	if (rc) {
 		pl_pages_free(s, sizeof(*s));
 		return rc;
@@ -266,6 +295,7 @@ static int open_session(const struct pl_options *options, const uint8_t *uuid,
 		*err->text = '\0';
 	}
 	memcpy(run_uuid, s->options.run, 16);
+	identify(s->rec.header->uuid, false);
 	s->rec.header->python = pl_recording_str(
 		&s->rec, Py_GetVersion(), strlen(Py_GetVersion()));
 	session = s;
@@ -280,22 +310,16 @@ static void drop_finished(void)
 		return;
 	session = NULL;
 	attached = false;
+	/* A fork has been in between: before this recording, or after it. */
+	if (!pl_mark_is_set(&identity.is_ours)) {
+		if (s->rec.header->pid == (uint32_t)getpid())
+			identify(s->rec.header->uuid, false);
+		else
+			memcpy(identity.uuid, s->rec.header->uuid, 16);
+	}
 	pl_probe_abandon(s);
 	pl_session_close(s);
 	pl_pages_free(s, sizeof(*s));
-}
-
-/* The recording's uuid that children already have in their environment, for
- * the first recording; a later one gets its own. */
-static const uint8_t *first_uuid(void)
-{
-	static uint8_t taken[16];
-
-	if (pl_uuid_is_zero(base_uuid))
-		return NULL;
-	memcpy(taken, base_uuid, 16);
-	memset(base_uuid, 0, 16);
-	return taken;
 }
 
 int pl_engine_start(const struct pl_options *options, struct pl_error *err)
@@ -308,7 +332,7 @@ int pl_engine_start(const struct pl_options *options, struct pl_error *err)
 		return rc;
 	drop_finished();
 	if (!session) {
-		rc = open_session(options, first_uuid(), err);
+		rc = open_session(options, err);
 		if (rc)
 			return rc;
 		if (!at_exit_is_set)
@@ -465,7 +489,7 @@ int proflite_engine_start(const char *text, const uint8_t *uuid,
 	if (parent_digits)
 		pl_session_parent_digits = parent_digits;
 	if (uuid)
-		memcpy(base_uuid, uuid, 16);
+		identify(uuid, true);
 	have_base = !rc;
 	if (!rc && base_options.start)
 		rc = pl_engine_start(&base_options, &err);

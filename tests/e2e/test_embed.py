@@ -129,3 +129,16 @@ class Embedded(Case):
             "select function, ncalls from pstats "
             "where function in ('work', 'square') order by 1"),
             [("square", 20), ("work", 2)])
+
+    def test_host_that_forks_before_python_is_there(self):
+        """Each worker is a process of its own, with a uuid of its own."""
+        env = self.build("prefork")
+        env.update(self.preloading())
+        self.assertEqual(self.command(["./prefork", "4"], env).stderr, "")
+        self.assertEqual(self.tool("runs", self.db).stderr, "")
+        self.assertEqual(self.value("select ncalls from pstats "
+                                    "where function = 'leaf'"), 4000)
+        self.assertEqual(self.rows(
+            "select count(*), count(distinct uuid), "
+            "count(distinct parent_uuid), count(distinct run_id) "
+            "from processes"), [(4, 4, 1, 1)])

@@ -7,6 +7,8 @@ preload_sources = \
 	include/proflite.h \
 	%reldir%/dormant.c \
 	%reldir%/dormant.h \
+	%reldir%/exec.c \
+	%reldir%/follow.h \
 	%reldir%/stub.c
 
 include_HEADERS += include/proflite.h

@@ -28,6 +28,7 @@
 #include "core/format.h"
 #include "core/notice.h"
 #include "preload/dormant.h"
+#include "preload/follow.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -585,7 +586,7 @@ static void be_a_child(void)
  * they are.  The digits of the parent are overwritten after a fork, in place:
  * setenv would allocate.
  */
-static void prepare_environment(const char *text)
+static void prepare_environment(const char *text, bool is_hidden)
 {
 	static const uint8_t zero[16];
 	char *own = strdup(text), *rest = strdup(text);
@@ -627,7 +628,9 @@ static void prepare_environment(const char *text)
 	}
 	options_text = own;
 	free(rest);
-	putenv(environment);
+	pl_follow_text(environment + sizeof(ENV_NAME), parent_digits);
+	if (!is_hidden)
+		putenv(environment);
 }
 
 #ifdef DLFO_STRUCT_HAS_EH_DBASE
@@ -643,14 +646,15 @@ static int (*find_object)(void *at, void *result);
  */
 __attribute__((constructor)) static void constructor(void)
 {
-	const char *text = getauxval(AT_SECURE) ? NULL : getenv(ENV_NAME);
-	int saved = errno;
+	int saved = errno, is_hidden = 0;
+	const char *text = getauxval(AT_SECURE) ? NULL :
+						  pl_follow_begin(&is_hidden);
 
 	if (text) {
 		find_python();
 		if (py.add_audit_hook) {
 			options_text = text;
-			prepare_environment(text);
+			prepare_environment(text, is_hidden);
 			add_hook();
 		} else {
 			*(void **)&find_object =
@@ -790,62 +794,13 @@ PROFLITE_API void quick_exit(int status)
 	real(status);
 }
 
-static void around_exec(int begin)
+void pl_around_exec(int begin)
 {
 	int saved = errno;
 
 	if (started && !dead && engine.exec)
 		engine.exec(begin);
 	errno = saved;
-}
-
-PROFLITE_API int execve(const char *path, char *const argv[],
-			char *const envp[])
-{
-	int (*real)(const char *, char *const[], char *const[]);
-	int rc;
-
-	*(void **)&real = next_symbol("execve");
-	around_exec(1);
-	rc = real(path, argv, envp);
-	around_exec(0);
-	return rc;
-}
-
-PROFLITE_API int execv(const char *path, char *const argv[])
-{
-	int (*real)(const char *, char *const[]);
-	int rc;
-
-	*(void **)&real = next_symbol("execv");
-	around_exec(1);
-	rc = real(path, argv);
-	around_exec(0);
-	return rc;
-}
-
-PROFLITE_API int execvp(const char *file, char *const argv[])
-{
-	int (*real)(const char *, char *const[]);
-	int rc;
-
-	*(void **)&real = next_symbol("execvp");
-	around_exec(1);
-	rc = real(file, argv);
-	around_exec(0);
-	return rc;
-}
-
-PROFLITE_API int fexecve(int fd, char *const argv[], char *const envp[])
-{
-	int (*real)(int, char *const[], char *const[]);
-	int rc;
-
-	*(void **)&real = next_symbol("fexecve");
-	around_exec(1);
-	rc = real(fd, argv, envp);
-	around_exec(0);
-	return rc;
 }
 
 /*

@@ -2,6 +2,7 @@
 """Which process a recording belongs to: uuids after forks, users, namespaces,
 environments, and how a process ended."""
 
+import os
 import textwrap
 
 from harness import PACKAGE, Case
@@ -231,6 +232,10 @@ class Ends(Identified):
         ("work(); os.execvp('true', ['true'])", "exec", "exec", "exec"),
         ("work(); proflite.stop(); os.execv('/bin/true', ['true'])",
          "exec", "stopped", "exec"),
+        ("work(); c.execl(b'/bin/true', b'true', None)",
+         "exec", "killed", "exec"),
+        ("work(); c.execlp(b'true', b'true', None)",
+         "exec", "killed", "exec"),
         ("work(); in_thread(os._exit, 3)", "_exit", "_exit", "_exit"),
         ("work(); in_thread(os.execv, '/bin/true', ['true'])",
          "exec", "exec", "exec"),
@@ -290,3 +295,171 @@ class Ends(Identified):
                     self.assertIn(status, (9, 15, 6))
             said.append((text, *found))
         self.assertEqual(said, self.ENDS)
+
+
+class Environments(Identified):
+    """Children with an environment of their own are recorded, and find that
+    environment as it was given."""
+
+    CHILD = """
+        import os
+        def second():
+            pass
+        second()
+        print(sorted(os.environ.items()), os.environb.get(b"A"))
+        """
+
+    WAYS = """
+        import ctypes, subprocess, sys, os
+        c = ctypes.CDLL(None, use_errno=True)
+        me, argv = sys.executable, [sys.executable, "child.py"]
+        b = [os.fsencode(w) for w in argv]
+        empty = (ctypes.c_char_p * 1)()
+        one = (ctypes.c_char_p * 2)(b"A=b")
+        words = (ctypes.c_char_p * 3)(*b)
+        fd = os.open(me, os.O_RDONLY)
+
+        def forked(f, *args):
+            sys.stdout.flush()
+            pid = os.fork()
+            if not pid:
+                f(*args)
+                os._exit(1)
+            assert os.waitpid(pid, 0)[1] == 0, (f, args)
+
+        def spawned(f, *args):
+            pid = ctypes.c_int()
+            assert f(ctypes.byref(pid), *args) == 0
+            assert os.waitpid(pid.value, 0)[1] == 0
+
+        def cleared(f, *args):
+            os.environ.clear()
+            f(*args)
+
+        forked(os.execve, me, argv, {})
+        forked(os.execvpe, me, argv, {"A": "b"})
+        forked(cleared, os.execv, me, argv)
+        forked(cleared, os.execvp, me, argv)
+        forked(os.execve, fd, argv, {})
+        forked(c.execve, b[0], words, empty)
+        forked(c.execve, b[0], words, None)
+        forked(c.execvpe, b[0], words, one)
+        forked(c.fexecve, fd, words, empty)
+        forked(c.execle, b[0], b[0], b[1], None, one)
+        forked(cleared, c.execl, b[0], b[0], b[1], None)
+        forked(cleared, c.execlp, b[0], b[0], b[1], None)
+        spawned(c.posix_spawn, b[0], None, None, words, empty)
+        spawned(c.posix_spawnp, b[0], None, None, words, one)
+        os.waitpid(os.posix_spawn(me, argv, {}), 0)
+        subprocess.run(argv, env={}, check=True)
+        subprocess.run(argv, env={}, check=True, preexec_fn=lambda: None)
+        subprocess.run(argv, env={"A": "b"}, check=True)
+        subprocess.run(["env", "-i", *argv], check=True)
+        subprocess.run(["sh", "-c", 'exec env -i "$0" "$1"', *argv], check=True)
+        subprocess.run(["env", "-i", "env"], check=True)
+        """
+
+    def test_that_are_cleaned(self):
+        self.script(self.CHILD, "child.py")
+        app = self.script(self.WAYS)
+        bare = self.command([self.py.path, app])
+        done = self.record([app])
+        self.assertEqual((done.stdout, done.stderr), (bare.stdout, ""))
+        # One line a child, and none of `env`.
+        self.assertEqual(len(done.stdout.splitlines()), 20)
+        self.assertNotIn("PROFLITE", done.stdout)
+        self.assertEqual(self.ncalls("second"), 20)
+        self.assertEqual(self.rows(
+            "select count(*), count(distinct p.run_id), count(p.parent_id) "
+            "from processes p where command like '%child.py'"), [(20, 1, 20)])
+        self.assertEqual(self.recordings(), [])
+
+    def test_that_are_cleaned_time_and_again(self):
+        """What has been handed down unseen is handed on."""
+        self.script(self.CHILD, "child.py")
+        app = self.script("""
+            import os, subprocess, sys
+            n = int(sys.argv[1])
+            subprocess.run([sys.executable, "app.py", str(n - 1)] if n else
+                           [sys.executable, "child.py"], env={}, check=True)
+            """)
+        self.record([app, "3"])
+        self.assertEqual(self.value("select count(*) from processes"), 5)
+        self.assertEqual(self.ncalls("second"), 1)
+        self.assertEqual(self.value(
+            "with recursive line (id, n) as (select id, 0 from processes "
+            "where parent_id is null union all select p.id, n + 1 from line "
+            "join processes p on p.parent_id = line.id) "
+            "select max(n) from line"), 4)
+
+    def test_that_say_no(self):
+        """An environment that names one of the variables is left alone."""
+        self.script(self.CHILD, "child.py")
+        app = self.script("""
+            import os, subprocess, sys
+            argv = [sys.executable, "child.py"]
+            subprocess.run(argv, env={"LD_PRELOAD": ""}, check=True)
+            env = dict(os.environ)
+            env.pop("LD_PRELOAD", None)
+            subprocess.run(argv, env=env, check=True,
+                           stdout=subprocess.DEVNULL)
+            """)
+        bare = self.command([self.py.path, app])
+        done = self.record([app])
+        self.assertEqual((done.stdout, done.stderr), (bare.stdout, ""))
+        self.assertIn("('LD_PRELOAD', '')", done.stdout)
+        self.assertEqual(self.value("select count(*) from processes"), 1)
+
+    def test_failures_are_the_same(self):
+        app = self.script("""
+            import ctypes, os, subprocess, sys
+            c = ctypes.CDLL(None, use_errno=True)
+            empty = (ctypes.c_char_p * 1)()
+            for f, args in ((c.execve, (b"/nowhere", empty, empty)),
+                            (c.execvpe, (b"nowhere", empty, empty)),
+                            (c.execle, (b"/nowhere", b"x", None, empty)),
+                            (c.execl, (b"/nowhere", b"x", None)),
+                            (c.execlp, (b"nowhere", b"x", None)),
+                            (c.fexecve, (99, empty, empty)),
+                            (c.posix_spawn, (None, b"/nowhere", None, None,
+                                             empty, empty))):
+                ctypes.set_errno(0)
+                print(f.__name__, f(*args), ctypes.get_errno())
+            for env in {}, {"A": "b"}:
+                try:
+                    subprocess.run(["/nowhere"], env=env)
+                except OSError as e:
+                    print(e)
+            """)
+        bare = self.command([self.py.path, app])
+        done = self.record([app])
+        self.assertEqual((done.stdout, done.stderr), (bare.stdout, ""))
+        self.assertEqual(self.rows("select end_reason from processes"),
+                         [("exit",)])
+
+    def test_library_that_the_child_cannot_load(self):
+        """In another root it is not there: the loader would complain."""
+        if os.geteuid():
+            self.skipTest("only root can change the root folder")
+        app = self.script("""
+            import os, shutil, subprocess, sys
+            os.makedirs("root/bin")
+            shutil.copy(sys.argv[1], "root/bin/ld.so")
+            def enter():
+                os.chroot("root")
+            done = subprocess.run(["/bin/ld.so", "--version"], env={},
+                                  preexec_fn=enter, capture_output=True)
+            print(done.returncode, done.stderr)
+            # One program that is linked with nothing but the C library.
+            for n in sys.argv[2:]:
+                os.makedirs("root" + os.path.dirname(n), exist_ok=True)
+                shutil.copy(n, "root" + n)
+            done = subprocess.run(["/bin/true"], env={}, preexec_fn=enter,
+                                  capture_output=True)
+            print(done.returncode, done.stderr)
+            """)
+        libraries = [word for word in self.command(
+            ["ldd", "/bin/true"]).stdout.split() if word.startswith("/")]
+        done = self.record([app, libraries[-1], "/bin/true", *libraries])
+        self.assertEqual((done.stdout, done.stderr),
+                         ("0 b''\n0 b''\n", ""))

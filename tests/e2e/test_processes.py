@@ -546,17 +546,22 @@ class Exec(Processes):
                 self.db.unlink()
 
     def test_with_an_environment_of_its_own(self):
-        """Who takes our variables out of the environment is not followed."""
+        """An empty environment is followed; one that names LD_PRELOAD without
+        us is not."""
         self.script("def second(): pass\nsecond()\n", "second.py")
-        app = self.script("""
-            import os, sys
-            def first():
-                os.execve(sys.executable, [sys.executable, "second.py"], {})
-            first()
-            """)
-        done = self.record([app])
-        self.assertEqual(done.stderr, "")
-        self.assertEqual(self.processes("end_reason"), [("exec",)])
+        for env, ends in ({}, [("exec",), ("exit",)]), (
+                {"LD_PRELOAD": ""}, [("exec",)]):
+            app = self.script("""
+                import os, sys
+                def first():
+                    os.execve(sys.executable, [sys.executable, "second.py"],
+                              %r)
+                first()
+                """ % env)
+            done = self.record([app])
+            self.assertEqual(done.stderr, "")
+            self.assertEqual(self.processes("end_reason"), ends)
+            self.db.unlink()
 
 
 class Subprocess(Processes):

@@ -83,14 +83,11 @@ static inline uint32_t pl_frame_tag(uint64_t key)
 	return PL_FRAME_TAG | ((uint32_t)(key >> 4) & 0xfffffff) << 3;
 }
 
-/* Open a call of @key that was just seen for the first time: its node @n may
- * have another key, see recorder.h. */
-static inline void pl_push_new(struct pl_recorder *r, struct pl_node *n,
-			       uint64_t key, int resumed, uint32_t flags)
+/* What the flags of a call of @key must have besides if its node was not found
+ * by the key but made: the node @n may have another key, see recorder.h. */
+static inline uint32_t pl_new_flags(const struct pl_node *n, uint64_t key)
 {
-	if (pl_unlikely(n->key != key))
-		flags |= pl_frame_tag(key);
-	pl_push(r, n, resumed, flags);
+	return n->key == key ? 0 : pl_frame_tag(key);
 }
 
 /* Close the innermost call, which is of @n. */

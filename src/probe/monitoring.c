@@ -87,6 +87,15 @@ static struct pl_node *first_sight_of_code(struct pl_recorder *r,
 	return n;
 }
 
+static __attribute__((noinline, cold)) void
+enter_new_code(struct pl_recorder *r, PyObject *const *args, int resumed)
+{
+	struct pl_node *n = first_sight_of_code(r, args[0], args[1], resumed);
+
+	pl_push(r, n, resumed,
+		pl_new_flags(n, (uint64_t)(uintptr_t)args[0]));
+}
+
 /* Each callback has a short path, see recorder_inline.h, and a long one. */
 #define LONG_PATH static __attribute__((noinline, cold)) PyObject *
 
@@ -102,8 +111,9 @@ LONG_PATH enter_code_long(PyObject *const *args, int resumed)
 			continue;
 		n = pl_child(r, key);
 		if (pl_unlikely(!n))
-			n = first_sight_of_code(r, args[0], args[1], resumed);
-		pl_push_new(r, n, key, resumed, 0);
+			enter_new_code(r, args, resumed);
+		else
+			pl_push(r, n, resumed, 0);
 	}
 	return Py_None;
 }
@@ -116,8 +126,9 @@ enter_other_code(struct pl_recorder *r, PyObject *const *args, int resumed)
 	struct pl_node *n = pl_child_slow(r, key);
 
 	if (pl_unlikely(!n))
-		n = first_sight_of_code(r, args[0], args[1], resumed);
-	pl_push_new(r, n, key, resumed, 0);
+		enter_new_code(r, args, resumed);
+	else
+		pl_push(r, n, resumed, 0);
 	return Py_None;
 }
 
@@ -386,14 +397,17 @@ LONG_PATH call_long(PyObject *const *args)
 	for (struct pl_recorder *r = pl_tls_first(); r;
 	     r = next_recorder(r)) {
 		uint64_t key = wanted_key(r, &c);
+		uint32_t flags = PL_FRAME_C;
 		struct pl_node *node;
 
 		if (!key || !pl_has_begun(r))
 			continue;
 		node = pl_child(r, key);
-		if (pl_unlikely(!node))
+		if (pl_unlikely(!node)) {
 			node = first_sight(r, &c, key);
-		pl_push_new(r, node, key, 0, PL_FRAME_C);
+			flags |= pl_new_flags(node, key);
+		}
+		pl_push(r, node, 0, flags);
 	}
 	return Py_None;
 }

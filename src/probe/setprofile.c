@@ -307,9 +307,8 @@ static int pass_on(PyObject *frame, int what, PyObject *arg)
 
 /* ------------------------------------------------------------- events -- */
 
-/* Bits of pl_func.pad[0], learnt at first sight.  FUNC_MORE: it stands for
- * several functions, and the others are of the one seen last. */
-enum { FUNC_LOOKED_AT = 1, FUNC_GENERATOR = 2, FUNC_MORE = 4 };
+/* Bits of pl_func.pad[0], learnt at first sight. */
+enum { FUNC_LOOKED_AT = 1, FUNC_GENERATOR = 2 };
 
 /* co_flags of generators, coroutines and asynchronous generators, code.h */
 #define CO_ANY_GENERATOR (0x20 | 0x80 | 0x200)
@@ -338,7 +337,7 @@ static void look_at(struct pl_func *f, PyObject *code)
 	PyObject *type, *value, *traceback, *flags;
 
 	PyErr_Fetch(&type, &value, &traceback);
-	f->pad[0] = FUNC_LOOKED_AT | (f->line ? 0 : FUNC_MORE);
+	f->pad[0] = FUNC_LOOKED_AT;
 	flags = PyObject_GetAttrString(code, "co_flags");
 	if (flags && PyLong_AsLong(flags) & CO_ANY_GENERATOR)
 		f->pad[0] |= FUNC_GENERATOR;
@@ -349,22 +348,53 @@ static void look_at(struct pl_func *f, PyObject *code)
 	PyErr_Restore(type, value, traceback);
 }
 
-/* Whether this CALL event enters a generator in the middle. */
-static int is_resumed(struct pl_recorder *r, struct pl_node *n,
-		      PyObject *frame, PyObject *code)
+static inline __attribute__((always_inline)) int
+is_resumed_looked_at(const struct pl_func *f, PyObject *frame)
 {
-	struct pl_func *f =
-		(struct pl_func *)(r->base + (uint64_t)n->func * 32);
 	int lasti;
 
-	if (!n->func)
-		return 0;
-	if (!f->pad[0] || f->pad[0] & FUNC_MORE)
-		look_at(f, code);
 	if (!(f->pad[0] & FUNC_GENERATOR))
 		return 0;
 	lasti = pl_frame_lasti(frame);
 	return pl_py.version >= 0x030b ? lasti > (int)f->pad[1] : lasti >= 0;
+}
+
+/* What stands for several functions (its line is 0) is looked at every time:
+ * the next one may not be a generator, or begin somewhere else. */
+static __attribute__((noinline)) int
+look_and_tell(struct pl_func *f, PyObject *frame, PyObject *code)
+{
+	int resumed;
+
+	look_at(f, code);
+	resumed = is_resumed_looked_at(f, frame);
+	if (!f->line)
+		f->pad[0] = 0;
+	return resumed;
+}
+
+/* Whether this CALL event enters a generator in the middle. */
+static inline __attribute__((always_inline)) int
+is_resumed(struct pl_recorder *r, struct pl_node *n, PyObject *frame,
+	   PyObject *code)
+{
+	struct pl_func *f =
+		(struct pl_func *)(r->base + (uint64_t)n->func * 32);
+
+	if (!n->func)
+		return 0;
+	if (pl_unlikely(!f->pad[0]))
+		return look_and_tell(f, frame, code);
+	return is_resumed_looked_at(f, frame);
+}
+
+static __attribute__((noinline)) void
+enter_new_frame(struct pl_recorder *r, PyObject *frame, PyObject *code)
+{
+	struct pl_node *n = pl_probe_code(r, code);
+
+	pl_push(r, n, is_resumed(r, n, frame, code),
+		pl_new_flags(n, (uint64_t)(uintptr_t)code));
 }
 
 static void enter_frame(struct pl_recorder *r, PyObject *frame, PyObject *code)
@@ -372,9 +402,9 @@ static void enter_frame(struct pl_recorder *r, PyObject *frame, PyObject *code)
 	struct pl_node *n = pl_child(r, (uint64_t)(uintptr_t)code);
 
 	if (pl_unlikely(!n))
-		n = pl_probe_code(r, code);
-	pl_push_new(r, n, (uint64_t)(uintptr_t)code,
-		    is_resumed(r, n, frame, code), 0);
+		enter_new_frame(r, frame, code);
+	else
+		pl_push(r, n, is_resumed(r, n, frame, code), 0);
 }
 
 /*
@@ -389,8 +419,7 @@ static bool was_never_entered(struct pl_recorder *r, PyObject *frame,
 	const struct pl_func *f =
 		(const struct pl_func *)(r->base + (uint64_t)func * 32);
 
-	return func && f->pad[0] && !(f->pad[0] & FUNC_MORE) &&
-	       pl_frame_lasti(frame) == (int)f->pad[1];
+	return func && f->pad[0] && pl_frame_lasti(frame) == (int)f->pad[1];
 }
 
 /*
@@ -409,8 +438,7 @@ static bool went_on_unseen(struct pl_recorder *r, uint64_t key)
 	const struct pl_func *f =
 		(const struct pl_func *)(r->base + (uint64_t)func * 32);
 
-	return func && func != top->func &&
-	       (f->pad[0] & (FUNC_GENERATOR | FUNC_MORE)) == FUNC_GENERATOR;
+	return func && func != top->func && f->pad[0] & FUNC_GENERATOR;
 }
 
 static bool is_lone_return(struct pl_recorder *r, PyObject *frame,

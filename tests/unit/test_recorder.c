@@ -77,14 +77,15 @@ static uint32_t func_of(char c, bool is_kept)
 static void enter(char c, int resumed, bool is_kept)
 {
 	struct pl_node *n = pl_child(rec, key_of(c));
-	uint32_t func;
+	uint32_t func, flags = 0;
 
 	if (!n) {
 		func = func_of(c, is_kept);
 		n = pl_child_add(rec, is_kept ? key_of(c) : pl_unheld_key(func),
 				 func);
+		flags = pl_new_flags(n, key_of(c));
 	}
-	pl_push_new(rec, n, key_of(c), resumed, 0);
+	pl_push(rec, n, resumed, flags);
 }
 
 static void play(const char *script)

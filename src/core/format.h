@@ -231,6 +231,10 @@ enum pl_frame_flags {
 	PL_FRAME_C = 1 << 0,		/* a C function: ended by a C event */
 	PL_FRAME_CARRIED = 1 << 1,	/* open when the recording began (fork) */
 	PL_FRAME_LOST = 1 << 2,		/* no room for its node: node 0 */
+	PL_FRAME_SLOW = 1 << 3,		/* its end is never a short path's */
+	/* The rest: which activation of the function this is.  Only the writing
+	 * process uses it: pl_activation() in recorder_inline.h. */
+	PL_FRAME_ACTIVATION = ~0xf,
 };
 
 /* One open call of a shadow stack.  Frame 0 is the root's. */

@@ -457,13 +457,19 @@ static void pop_top(struct pl_recorder *r, uint64_t now)
 	pl_pop(r, (struct pl_node *)r->cur, now);
 }
 
+/* Whether @f is the call that ends: the activation in @flags, if there is one,
+ * else one of the function @func, whose key is @key. */
 static bool is_frame_of(struct pl_recorder *r, const struct pl_frame *f,
-			uint64_t key, uint32_t func)
+			uint64_t key, uint32_t func, uint32_t flags)
 {
+	const uint32_t mask = (uint32_t)PL_FRAME_ACTIVATION | PL_FRAME_C;
 	const struct pl_node *n = pl_node_at(r, f->node);
 
-	if (f->flags & PL_FRAME_TAG)
-		return (f->flags & ~7u) == pl_frame_tag(key);
+	if (flags & (uint32_t)PL_FRAME_ACTIVATION)
+		return (f->flags & mask) == (flags & mask);
+	if (f->flags & (uint32_t)PL_FRAME_ACTIVATION)
+		return (f->flags & (uint32_t)PL_FRAME_ACTIVATION) ==
+		       pl_frame_tag(key);
 	return n->key == key || (func && n->func == func);
 }
 
@@ -480,14 +486,15 @@ void pl_leave_slow(struct pl_recorder *r, uint64_t key, uint64_t now,
 		r->n_unmatched++;
 		return;
 	}
-	if (top->node == priv_of(r)->lost &&
+	if (!(flags & (uint32_t)PL_FRAME_ACTIVATION) &&
+	    top->node == priv_of(r)->lost &&
 	    (top->flags & PL_FRAME_C) == (flags & PL_FRAME_C)) {
 		pop_top(r, now);
 		return;
 	}
 	func = pl_recording_key(recording_of(r), key);
 	for (struct pl_frame *f = top; f > least; f--) {
-		if (!is_frame_of(r, f, key, func))
+		if (!is_frame_of(r, f, key, func, flags))
 			continue;
 		while ((struct pl_frame *)r->sp > f)
 			pop_top(r, now);
@@ -551,7 +558,9 @@ static bool init_nodes(struct pl_recorder *r)
 static void begin_stack(struct pl_recorder *r, struct pl_chunk *chunk)
 {
 	use_stack(r, chunk);
-	*(struct pl_frame *)r->stack = (struct pl_frame){ .node = r->root };
+	*(struct pl_frame *)r->stack = (struct pl_frame){
+		.node = r->root, .flags = PL_FRAME_SLOW,
+	};
 	r->sp = r->stack + sizeof(struct pl_frame);
 	r->cur = (uint64_t)(uintptr_t)pl_node_at(r, r->root);
 }

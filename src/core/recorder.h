@@ -6,7 +6,10 @@
  * they can't settle in a few compares comes here.
  *
  * Matching.  A leave event names what it leaves, and is compared with the top
- * of the shadow stack; it is never popped blindly:
+ * of the shadow stack; it is never popped blindly.  Where the event has the
+ * interpreter's frame, the frame is what is compared: the end of a call that
+ * was never entered does not close another call of the same function.  Where
+ * it has only the function:
  *
  *	top matches                      pop
  *	an alias of the top's function   pop (two code objects, one label)

@@ -43,6 +43,17 @@ static inline uint32_t pl_node_id(const struct pl_recorder *r,
 	return (uint32_t)(((uint64_t)(uintptr_t)n - r->base) / PL_CELL);
 }
 
+/*
+ * An activation in the flags of its frame: the low half of the address of
+ * @frame, the interpreter's object for it.  It is aligned to 16 bytes, which
+ * leaves room for enum pl_frame_flags, and lives until the call has ended, so
+ * that no two open calls have the same one.
+ */
+static inline uint32_t pl_activation(const void *frame)
+{
+	return (uint32_t)(uintptr_t)frame;
+}
+
 /* The child of the innermost open call for @key, or NULL when there is none
  * yet.  Node 0 is the file's header, whose first bytes are no address. */
 static inline struct pl_node *pl_child(struct pl_recorder *r, uint64_t key)
@@ -56,7 +67,7 @@ static inline struct pl_node *pl_child(struct pl_recorder *r, uint64_t key)
 }
 
 /* Open a call of @n.  @resumed: 1 when it enters in the middle (a generator),
- * else 0.  @flags: enum pl_frame_flags. */
+ * else 0.  @flags: enum pl_frame_flags, and where it is known pl_activation. */
 static inline void pl_push(struct pl_recorder *r, struct pl_node *n,
 			   int resumed, uint32_t flags)
 {
@@ -75,12 +86,12 @@ static inline void pl_push(struct pl_recorder *r, struct pl_node *n,
 	f->t0 = r->latest = pl_tick(r);
 }
 
-/* Above enum pl_frame_flags: a tag of the callee's address, never 0. */
-#define PL_FRAME_TAG 0x80000000u
-
+/* In the place of an activation, where the back end knows none: a tag of the
+ * callee's address, never 0. */
 static inline uint32_t pl_frame_tag(uint64_t key)
 {
-	return PL_FRAME_TAG | ((uint32_t)(key >> 4) & 0xfffffff) << 3;
+	return 0x80000000u |
+	       ((uint32_t)key & (uint32_t)PL_FRAME_ACTIVATION & 0x7fffffffu);
 }
 
 /* What the flags of a call of @key must have besides if its node was not found
@@ -118,6 +129,20 @@ static inline void pl_leave(struct pl_recorder *r, uint64_t key,
 
 	if (pl_likely(n->key == key))
 		pl_pop(r, n, now);
+	else
+		pl_leave_slow(r, key, now, flags);
+}
+
+/* The same for the end of the activation in @flags, and of no other one; @flags
+ * are those of pl_push(). */
+static inline void pl_leave_activation(struct pl_recorder *r, uint64_t key,
+				       uint32_t flags)
+{
+	const struct pl_frame *top = (const struct pl_frame *)r->sp - 1;
+	uint64_t now = pl_tick_leave(r);
+
+	if (pl_likely(top->flags == flags))
+		pl_pop(r, (struct pl_node *)r->cur, now);
 	else
 		pl_leave_slow(r, key, now, flags);
 }
@@ -181,6 +206,17 @@ static inline bool pl_leave_short(struct pl_recorder *r, uint64_t key)
 	if (pl_unlikely(n->key != key))
 		return false;
 	pl_pop(r, n, pl_counter());
+	return true;
+}
+
+static inline bool pl_leave_activation_short(struct pl_recorder *r,
+					     uint32_t flags)
+{
+	const struct pl_frame *top = (const struct pl_frame *)r->sp - 1;
+
+	if (pl_unlikely(top->flags != flags))
+		return false;
+	pl_pop(r, (struct pl_node *)r->cur, pl_counter());
 	return true;
 }
 

@@ -32,6 +32,12 @@ bool pl_pyapi_is_ours(struct pl_error *err)
 	return false;
 }
 
+/* By Lib/opcode.py: 3.14 and 3.15 have the same one. */
+static unsigned char resume_of(int version)
+{
+	return version == 0x030c ? 151 : version == 0x030d ? 149 : 128;
+}
+
 int pl_pyapi_init(struct pl_error *err)
 {
 	static const struct {
@@ -49,6 +55,8 @@ int pl_pyapi_init(struct pl_error *err)
 		{ "PyInterpreterState_ThreadHead", &pl_py.thread_head, NEEDED },
 		{ "PyThreadState_Next", &pl_py.thread_next, NEEDED },
 		{ "PyFrame_GetLasti", &pl_py.frame_lasti, IF_THERE },
+		{ "PyFrame_GetBack", &pl_py.frame_back, NEEDED },
+		{ "PyFrame_GetCode", &pl_py.frame_code, NEEDED },
 		{ "PyGILState_Check", &pl_py.gil_check, NEEDED },
 		{ "PyEval_GetFrame", &pl_py.current_frame, NEEDED },
 		{ "PyContextVar_Get", &pl_py.contextvar_get, NEEDED },
@@ -59,6 +67,7 @@ int pl_pyapi_init(struct pl_error *err)
 	long minor = *end == '.' ? strtol(end + 1, NULL, 10) : 0;
 
 	pl_py.version = (int)(major << 8 | minor);
+	pl_py.resume = resume_of(pl_py.version);
 	if (!pl_pyapi_is_ours(err))
 		return PL_ERR_FORMAT;
 	if (pl_py.version < 0x0309)

@@ -51,10 +51,13 @@ struct pl_pyapi {
 	PyThreadState *(*thread_head)(PyInterpreterState *);
 	PyThreadState *(*thread_next)(PyThreadState *);
 	int (*frame_lasti)(PyObject *frame);		/* 3.11 */
+	PyObject *(*frame_back)(PyObject *frame);	/* new, or NULL */
+	PyObject *(*frame_code)(PyObject *frame);	/* new */
 	int (*gil_check)(void);
 	void *(*current_frame)(void);			/* borrowed */
 	int (*contextvar_get)(PyObject *, PyObject *, PyObject **);
 	void *vectorcall_call;				/* PyVectorcall_Call */
+	unsigned char resume;		/* the instruction RESUME, 3.12 on */
 };
 
 extern struct pl_pyapi pl_py;
@@ -119,6 +122,26 @@ static inline PyObject *pl_frame_code(PyObject *frame)
 	if (pl_py.version == 0x030b)
 		at = *(const char *const *)(at + 24);
 	return *(PyObject *const *)(at + 32);
+}
+
+/* co_flags of generators, coroutines and asynchronous generators, code.h */
+#define PL_CO_ANY_GENERATOR (0x20 | 0x80 | 0x200)
+
+/* Whether @code, of 3.9 to 3.11, is that of a generator of any kind. */
+static inline bool pl_code_is_generator(PyObject *code)
+{
+	size_t flags = pl_py.version == 0x030b ? 48 : 36;
+
+	return *(const int *)((const char *)code + flags) &
+	       PL_CO_ANY_GENERATOR;
+}
+
+/* What pl_frame_lasti() gives when @code begins: of 3.11 that of its RESUME. */
+static inline int pl_code_entry(PyObject *code)
+{
+	if (pl_py.version != 0x030b)
+		return -1;
+	return *(const int *)((const char *)code + 168) * 2;
 }
 
 /* f_lasti of 3.9 and 3.10, whose frames are objects; -1: not yet run. */

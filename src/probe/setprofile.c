@@ -281,8 +281,8 @@ static bool starts_threads(const PyMethodDef *ml)
 }
 
 /*
- * Of a function whose call has to be looked at the key is odd.  The short path
- * asks for even ones, and so never takes one of these.
+ * The key of a function whose call and end have to be looked at is odd.  The
+ * short path looks for even ones, and does not enter such a call.
  */
 static uint64_t c_key(const PyMethodDef *ml)
 {
@@ -307,94 +307,11 @@ static int pass_on(PyObject *frame, int what, PyObject *arg)
 
 /* ------------------------------------------------------------- events -- */
 
-/* Bits of pl_func.pad[0], learnt at first sight. */
-enum { FUNC_LOOKED_AT = 1, FUNC_GENERATOR = 2 };
-
-/* co_flags of generators, coroutines and asynchronous generators, code.h */
-#define CO_ANY_GENERATOR (0x20 | 0x80 | 0x200)
-
-/* Byte offset of the first RESUME: where code of 3.11 begins. */
-static uint32_t entry_offset(PyObject *code)
+/* Whether a CALL event enters @code, a generator's, in the middle. */
+static int is_resumed(PyObject *frame, PyObject *code)
 {
-	enum { RESUME_3_11 = 151 };
-	PyObject *bytes = PyObject_GetAttrString(code, "co_code");
-	uint32_t offset = 0;
-	Py_ssize_t n = 0;
-	char *p = NULL;
-
-	if (bytes && !PyBytes_AsStringAndSize(bytes, &p, &n))
-		for (Py_ssize_t i = 0; i + 1 < n; i += 2)
-			if ((unsigned char)p[i] == RESUME_3_11) {
-				offset = (uint32_t)i;
-				break;
-			}
-	Py_XDECREF(bytes);
-	return offset;
-}
-
-static void look_at(struct pl_func *f, PyObject *code)
-{
-	PyObject *type, *value, *traceback, *flags;
-
-	PyErr_Fetch(&type, &value, &traceback);
-	f->pad[0] = FUNC_LOOKED_AT;
-	flags = PyObject_GetAttrString(code, "co_flags");
-	if (flags && PyLong_AsLong(flags) & CO_ANY_GENERATOR)
-		f->pad[0] |= FUNC_GENERATOR;
-	if (pl_py.version >= 0x030b)
-		f->pad[1] = entry_offset(code);
-	Py_XDECREF(flags);
-	PyErr_Clear();
-	PyErr_Restore(type, value, traceback);
-}
-
-static inline __attribute__((always_inline)) int
-is_resumed_looked_at(const struct pl_func *f, PyObject *frame)
-{
-	int lasti;
-
-	if (!(f->pad[0] & FUNC_GENERATOR))
-		return 0;
-	lasti = pl_frame_lasti(frame);
-	return pl_py.version >= 0x030b ? lasti > (int)f->pad[1] : lasti >= 0;
-}
-
-/* What stands for several functions (its line is 0) is looked at every time:
- * the next one may not be a generator, or begin somewhere else. */
-static __attribute__((noinline)) int
-look_and_tell(struct pl_func *f, PyObject *frame, PyObject *code)
-{
-	int resumed;
-
-	look_at(f, code);
-	resumed = is_resumed_looked_at(f, frame);
-	if (!f->line)
-		f->pad[0] = 0;
-	return resumed;
-}
-
-/* Whether this CALL event enters a generator in the middle. */
-static inline __attribute__((always_inline)) int
-is_resumed(struct pl_recorder *r, struct pl_node *n, PyObject *frame,
-	   PyObject *code)
-{
-	struct pl_func *f =
-		(struct pl_func *)(r->base + (uint64_t)n->func * 32);
-
-	if (!n->func)
-		return 0;
-	if (pl_unlikely(!f->pad[0]))
-		return look_and_tell(f, frame, code);
-	return is_resumed_looked_at(f, frame);
-}
-
-static __attribute__((noinline)) void
-enter_new_frame(struct pl_recorder *r, PyObject *frame, PyObject *code)
-{
-	struct pl_node *n = pl_probe_code(r, code);
-
-	pl_push(r, n, is_resumed(r, n, frame, code),
-		pl_new_flags(n, (uint64_t)(uintptr_t)code));
+	return pl_code_is_generator(code) &&
+	       pl_frame_lasti(frame) > pl_code_entry(code);
 }
 
 static void enter_frame(struct pl_recorder *r, PyObject *frame, PyObject *code)
@@ -402,85 +319,53 @@ static void enter_frame(struct pl_recorder *r, PyObject *frame, PyObject *code)
 	struct pl_node *n = pl_child(r, (uint64_t)(uintptr_t)code);
 
 	if (pl_unlikely(!n))
-		enter_new_frame(r, frame, code);
-	else
-		pl_push(r, n, is_resumed(r, n, frame, code), 0);
+		n = pl_probe_code(r, code);
+	pl_push(r, n, is_resumed(frame, code), pl_activation(frame));
 }
 
 /*
- * 3.11 handles signals before it tells of a call; one whose handler raises
- * there gives a RETURN, without a value, of a call that was never announced.
- */
-static bool was_never_entered(struct pl_recorder *r, PyObject *frame,
-			      uint64_t key)
-{
-	struct pl_node *n = (struct pl_node *)(uintptr_t)r->cur;
-	uint32_t func = n->key == key ? n->func : pl_probe_func(r, key);
-	const struct pl_func *f =
-		(const struct pl_func *)(r->base + (uint64_t)func * 32);
-
-	return func && f->pad[0] && pl_frame_lasti(frame) == (int)f->pad[1];
-}
-
-/*
- * Nor does 3.11 announce a generator that goes on because throw() has ended
- * what it delegates to (yield from, await); it does tell when that is left:
+ * 3.11 does not announce all that it leaves:
  *
- *	outer.throw(e) -> inner.throw(e): call, return -> outer: ..., return
+ *	a call whose first instruction a signal's handler interrupts by raising
+ *	a generator that throw() wakes by ending what it delegates to
+ *	(yield from, await)
  *
- * Looked for further down, that return would find another activation of the
- * same function and close all that is above it.
+ * The frame tells such an end from that of another activation of the same
+ * function, further down.
  */
-static bool went_on_unseen(struct pl_recorder *r, uint64_t key)
+static void leave_frame(struct pl_recorder *r, PyObject *frame)
 {
-	const struct pl_node *top = (struct pl_node *)(uintptr_t)r->cur;
-	uint32_t func = top->key == key ? 0 : pl_probe_func(r, key);
-	const struct pl_func *f =
-		(const struct pl_func *)(r->base + (uint64_t)func * 32);
-
-	return func && func != top->func && f->pad[0] & FUNC_GENERATOR;
+	pl_leave_activation(r, (uint64_t)(uintptr_t)pl_frame_code(frame),
+			    pl_activation(frame));
 }
 
-static bool is_lone_return(struct pl_recorder *r, PyObject *frame,
-			   uint64_t key, PyObject *result)
+/* A call of a C function is told by the frame that makes it: one at a time. */
+static uint32_t c_activation(PyObject *frame)
 {
-	return went_on_unseen(r, key) ||
-	       (!result && was_never_entered(r, frame, key));
+	return pl_activation(frame) | PL_FRAME_C;
 }
 
-static void leave_frame(struct pl_recorder *r, PyObject *frame,
-			PyObject *code, PyObject *result)
-{
-	uint64_t key = (uint64_t)(uintptr_t)code;
-
-	if (pl_py.version == 0x030b && is_lone_return(r, frame, key, result))
-		r->n_unmatched++;
-	else
-		pl_leave(r, key, 0);
-}
-
-static void enter_c(struct pl_recorder *r, PyObject *func, uint64_t key)
+static void enter_c(struct pl_recorder *r, PyObject *frame, PyObject *func,
+		    uint64_t key)
 {
 	struct pl_node *n = pl_child(r, key);
 
 	if (pl_unlikely(!n))
 		n = pl_probe_cfunction(r, func, key);
-	pl_push(r, n, 0, PL_FRAME_C);
+	pl_push(r, n, 0, c_activation(frame) | (key & 1 ? PL_FRAME_SLOW : 0));
 }
 
-static void frame_event(PyObject *frame, int what, PyObject *arg)
+static void frame_event(PyObject *frame, int what)
 {
-	PyObject *code = pl_frame_code(frame);
-
 	for (struct pl_recorder *r = pl_tls.first; r;
 	     r = (struct pl_recorder *)(uintptr_t)r->more)
 		if (what == PL_TRACE_CALL && pl_begins(r))
-			enter_frame(r, frame, code);
+			enter_frame(r, frame, pl_frame_code(frame));
 		else if (what == PL_TRACE_RETURN && pl_has_begun(r))
-			leave_frame(r, frame, code, arg);
+			leave_frame(r, frame);
 }
 
-static void c_event(int what, PyObject *func)
+static void c_event(PyObject *frame, int what, PyObject *func)
 {
 	const PyMethodDef *ml = ((struct pl_cfunction *)func)->ml;
 	uint64_t key = c_key(ml);
@@ -490,9 +375,9 @@ static void c_event(int what, PyObject *func)
 		if (!(r->flags & PL_RECORDER_BUILTINS) || !pl_has_begun(r))
 			continue;
 		else if (what == PL_TRACE_C_CALL)
-			enter_c(r, func, key);
+			enter_c(r, frame, func, key);
 		else
-			pl_leave(r, key, PL_FRAME_C);
+			pl_leave_activation(r, key, c_activation(frame));
 	if (what == PL_TRACE_C_RETURN && all_threads_on && starts_threads(ml))
 		install_everywhere();
 }
@@ -506,9 +391,9 @@ static __attribute__((noinline)) int on_event_long(PyObject *frame, int what,
 	if (!pl_tls_first())
 		;
 	else if (what < PL_TRACE_C_CALL)
-		frame_event(frame, what, arg);
+		frame_event(frame, what);
 	else if (of_c)
-		c_event(what, arg);
+		c_event(frame, what, arg);
 	if (pl_unlikely(theirs.func != NULL) && is_for_them(what, arg))
 		rc = pass_on(frame, what, arg);
 	if (pl_unlikely(!pl_tls.first)) {
@@ -525,28 +410,22 @@ static __attribute__((noinline)) int on_event_long(PyObject *frame, int what,
 /* A generator's frame takes the long path: it may be entered in the middle. */
 static inline bool enter_frame_short(struct pl_recorder *r, PyObject *frame)
 {
-	uint64_t key = (uint64_t)(uintptr_t)pl_frame_code(frame);
-	const struct pl_func *f;
-	uint32_t id;
-	struct pl_node *n = pl_child_short(r, key, &id);
+	PyObject *code = pl_frame_code(frame);
 
-	if (pl_unlikely(!n))
-		return false;
-	f = (const struct pl_func *)(r->base + (uint64_t)n->func * 32);
-	return pl_likely(f->pad[0] == FUNC_LOOKED_AT) &&
-	       pl_push_short(r, n, id, 0, 0);
+	return pl_likely(!pl_code_is_generator(code)) &&
+	       pl_enter_short(r, (uint64_t)(uintptr_t)code, 0,
+			      pl_activation(frame));
 }
 
-static inline bool c_event_short(struct pl_recorder *r, PyObject *func,
-				 bool enter)
+static inline bool enter_c_short(struct pl_recorder *r, PyObject *frame,
+				 PyObject *func)
 {
-	uint64_t key = (uint64_t)(uintptr_t)((struct pl_cfunction *)func)->ml;
-
 	if (pl_unlikely(Py_TYPE(func) != &PyCFunction_Type ||
 			!(r->flags & PL_RECORDER_BUILTINS)))
 		return false;
-	return enter ? pl_enter_short(r, key, 0, PL_FRAME_C) :
-		       pl_leave_short(r, key);
+	return pl_enter_short(r, (uint64_t)(uintptr_t)
+			      ((struct pl_cfunction *)func)->ml,
+			      0, c_activation(frame));
 }
 
 static int on_event(PyObject *obj, PyObject *frame, int what, PyObject *arg)
@@ -562,16 +441,14 @@ static int on_event(PyObject *obj, PyObject *frame, int what, PyObject *arg)
 		done = enter_frame_short(r, frame);
 		break;
 	case PL_TRACE_RETURN:
-		/* Without a value it may be that of a call never entered. */
-		done = arg && pl_leave_short(r, (uint64_t)(uintptr_t)
-						pl_frame_code(frame));
+		done = pl_leave_activation_short(r, pl_activation(frame));
 		break;
 	case PL_TRACE_C_CALL:
-		done = c_event_short(r, arg, true);
+		done = enter_c_short(r, frame, arg);
 		break;
 	case PL_TRACE_C_RETURN:
 	case PL_TRACE_C_EXCEPTION:
-		done = c_event_short(r, arg, false);
+		done = pl_leave_activation_short(r, c_activation(frame));
 		break;
 	}
 	return pl_likely(done) ? 0 : on_event_long(frame, what, arg);

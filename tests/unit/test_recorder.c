@@ -249,6 +249,67 @@ START_TEST(tree_of_a_sequence_is_exact)
 }
 END_TEST
 
+/* The frame of the interpreter's number @n: aligned as its objects are. */
+static uint32_t activation(int n)
+{
+	static char frames[16][16] __attribute__((aligned(16)));
+
+	return pl_activation(frames[n]);
+}
+
+static void enter_activation(char c, int n, uint32_t flags)
+{
+	struct pl_node *node = pl_child(rec, key_of(c));
+
+	if (!node)
+		node = pl_child_add(rec, key_of(c), func_of(c));
+	pl_push(rec, node, 0, activation(n) | flags);
+}
+
+static void leave_activation(char c, int n, uint32_t flags)
+{
+	pl_leave_activation(rec, key_of(c), activation(n) | flags);
+}
+
+/* Of one that was never entered nothing ends, whatever else of its function is
+ * open. */
+START_TEST(an_activation_ends_alone)
+{
+	enter_activation('a', 1, 0);
+	enter_activation('b', 2, 0);
+	enter_activation('a', 3, 0);
+	leave_activation('a', 4, 0);
+	leave_activation('b', 5, 0);
+	leave_activation('a', 3, PL_FRAME_C);
+	ck_assert_uint_eq(depth(), 3);
+	ck_assert_uint_eq(rec->n_unmatched, 3);
+	leave_activation('a', 3, 0);
+	ck_assert_uint_eq(depth(), 2);
+	/* lost leaves: what is above closes with it */
+	enter_activation('c', 2, PL_FRAME_C);
+	enter_activation('d', 6, 0);
+	leave_activation('a', 1, 0);
+	ck_assert_uint_eq(depth(), 0);
+	ck_assert_uint_eq(rec->n_unmatched, 3);
+	leave_activation('a', 1, 0);
+	ck_assert_uint_eq(rec->n_unmatched, 4);
+}
+END_TEST
+
+/* No event is of the root, not even one without a frame. */
+START_TEST(the_root_stays_open)
+{
+	ck_assert(!pl_leave_activation_short(rec, 0));
+	play("a(");
+	ck_assert(!pl_leave_activation_short(rec, activation(1)));
+	ck_assert_uint_eq(depth(), 1);
+	enter_activation('b', 1, PL_FRAME_SLOW);
+	ck_assert(!pl_leave_activation_short(rec, activation(1)));
+	leave_activation('b', 1, 0);
+	ck_assert_uint_eq(depth(), 1);
+}
+END_TEST
+
 START_TEST(min_and_max_are_of_one_activation)
 {
 	struct pl_node *a;
@@ -566,6 +627,8 @@ Suite *suite_recorder(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, tree_of_a_sequence_is_exact, 0,
 			    sizeof(cases) / sizeof(*cases));
+	tcase_add_test(tc, an_activation_ends_alone);
+	tcase_add_test(tc, the_root_stays_open);
 	tcase_add_test(tc, min_and_max_are_of_one_activation);
 	tcase_add_test(tc, stop_closes_open_calls_innermost_first);
 	tcase_add_test(tc, start_again_goes_on_with_the_same_tree);

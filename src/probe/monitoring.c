@@ -44,53 +44,10 @@ static inline struct pl_recorder *next_recorder(struct pl_recorder *r)
 	return (struct pl_recorder *)(uintptr_t)r->more;
 }
 
-static inline struct pl_func *func_of(struct pl_recorder *r, uint32_t func)
-{
-	return (struct pl_func *)(uintptr_t)(r->base + (uint64_t)func * 32);
-}
-
-/*
- * How far behind the instruction at @offset an exception of it may be reported:
- * 3.15 has a cache behind RESUME, and names that.
- */
-static uint32_t cache_behind(PyObject *code, uint32_t offset)
-{
-	PyObject *bytes = PyObject_GetAttrString(code, "co_code");
-	uint32_t behind = 0;
-	Py_ssize_t n = 0;
-	char *p = NULL;
-
-	if (bytes && !PyBytes_AsStringAndSize(bytes, &p, &n) &&
-	    offset + 2 < n && !p[offset + 2])
-		behind = 2;
-	Py_XDECREF(bytes);
-	PyErr_Clear();
-	return behind;
-}
-
-/* A path is new: name the function, and learn where its code begins. */
-static struct pl_node *first_sight_of_code(struct pl_recorder *r,
-					   PyObject *code, PyObject *offset,
-					   int resumed)
-{
-	struct pl_node *n = pl_probe_code(r, code);
-	struct pl_func *f = func_of(r, n->func);
-	uint32_t start;
-
-	/* Of several functions, none begins where the others do. */
-	if (!n->func || resumed || !f->line)
-		return n;
-	start = (uint32_t)PyLong_AsLong(offset);
-	if (pl_py.version >= 0x030f && f->pad[1] != start + 1)
-		f->pad[0] = cache_behind(code, start);
-	f->pad[1] = start + 1;
-	return n;
-}
-
 static __attribute__((noinline, cold)) void
 enter_new_code(struct pl_recorder *r, PyObject *const *args, int resumed)
 {
-	struct pl_node *n = first_sight_of_code(r, args[0], args[1], resumed);
+	struct pl_node *n = pl_probe_code(r, args[0]);
 
 	pl_push(r, n, resumed,
 		pl_new_flags(n, (uint64_t)(uintptr_t)args[0]));
@@ -158,12 +115,154 @@ static PyObject *on_resume(PyObject *self, PyObject *const *args, size_t n,
 	return enter_code(args, 1);
 }
 
+/*
+ * Ends of calls that never began
+ *
+ * A leave event names a code object, and not an activation of it.  In three
+ * cases its call was not announced to us:
+ *
+ *	a signal's handler raises at RESUME: from 3.13 on the interpreter
+ *	handles signals before it sends PY_START or PY_RESUME
+ *	a callback of another tool, or a function of sys.settrace, raises at
+ *	that event before our callback has its turn
+ *	a generator goes on after either, since it caught the exception
+ *
+ * Another activation of the same code may be open further down, and must stay
+ * open.  An offset proves nothing: code of C that sends events (Cython's) may
+ * send all of them from one offset.  The interpreter's frames prove it, and are
+ * looked at only where the event can be such an end.
+ */
+
+/* The code object of @frame, borrowed from its function: the frame is open. */
+static PyObject *code_of(PyObject *frame)
+{
+	PyObject *code = pl_py.frame_code(frame);
+
+	Py_XDECREF(code);
+	return code;
+}
+
+static PyObject *frame_behind(PyObject *frame)
+{
+	PyObject *back = pl_py.frame_back(frame);
+
+	Py_XDECREF(back);
+	return back;
+}
+
+/* The frame that an event about @code is sent from; NULL when that is code of C,
+ * which has none. */
+static PyObject *frame_of_event(PyObject *code)
+{
+	PyObject *frame = pl_py.current_frame();
+
+	PyErr_Clear();			/* no memory to make one */
+	return frame && code_of(frame) == code ? frame : NULL;
+}
+
+static uint32_t func_of_frame(struct pl_recorder *r, PyObject *frame)
+{
+	return frame ? pl_probe_func(r, (uint64_t)(uintptr_t)code_of(frame)) :
+		       0;
+}
+
+static uint32_t func_of_call(const struct pl_recorder *r,
+			     const struct pl_frame *call)
+{
+	return pl_node_at(r, call->node)->func;
+}
+
+/* The innermost open call at or below @call of a Python function. */
+static const struct pl_frame *python_call(const struct pl_frame *call)
+{
+	while (call->flags & PL_FRAME_C)
+		call--;
+	return call;
+}
+
+/* The innermost open call is not of @frame's function: is it of its caller? */
+static bool top_is_caller_of(struct pl_recorder *r, PyObject *frame)
+{
+	const struct pl_frame *top = (const struct pl_frame *)r->sp - 1;
+	uint32_t caller = func_of_frame(r, frame_behind(frame));
+
+	return caller && caller == func_of_call(r, python_call(top));
+}
+
+/* A function that called itself: are there more frames of it than open calls? */
+static bool has_one_more(struct pl_recorder *r, PyObject *frame)
+{
+	const struct pl_frame *call = (const struct pl_frame *)r->sp - 1;
+	uint32_t func = func_of_frame(r, frame);
+
+	for (; func_of_frame(r, frame) == func; frame = frame_behind(frame)) {
+		call = python_call(call);
+		if (func_of_call(r, call) != func)
+			return true;
+		call--;
+	}
+	return false;
+}
+
+/* Whether the instruction at @offset, or of 3.15 the cache behind it, is the one
+ * that sends PY_START and PY_RESUME. */
+static bool is_resume(PyObject *code, PyObject *offset)
+{
+	PyObject *bytes = PyObject_GetAttrString(code, "co_code");
+	long at = PyLong_AsLong(offset);
+	Py_ssize_t n = 0;
+	char *p = NULL;
+	bool is = false;
+
+	if (bytes && !PyBytes_AsStringAndSize(bytes, &p, &n) && at >= 0 &&
+	    at < n)
+		is = (unsigned char)p[at] == pl_py.resume ||
+		     (at >= 2 && !p[at] &&
+		      (unsigned char)p[at - 2] == pl_py.resume);
+	Py_XDECREF(bytes);
+	PyErr_Clear();
+	return is;
+}
+
+/* The innermost open call is of the function that is left.  It is another
+ * activation only where the function has called itself. */
+static bool top_is_another(struct pl_recorder *r, PyObject *const *args)
+{
+	PyObject *frame = frame_of_event(args[0]);
+	PyObject *caller = frame ? frame_behind(frame) : NULL;
+
+	return caller && code_of(caller) == args[0] &&
+	       is_resume(args[0], args[1]) && has_one_more(r, frame);
+}
+
+static bool was_never_entered(struct pl_recorder *r, PyObject *const *args,
+			      bool by_exception)
+{
+	const struct pl_node *top = (struct pl_node *)(uintptr_t)r->cur;
+	uint64_t key = (uint64_t)(uintptr_t)args[0];
+	PyObject *frame;
+
+	if (top->key == key || pl_probe_func(r, key) == top->func)
+		return by_exception && top_is_another(r, args);
+	frame = frame_of_event(args[0]);
+	return frame && top_is_caller_of(r, frame);
+}
+
+static void leave_code(struct pl_recorder *r, PyObject *const *args,
+		       bool by_exception)
+{
+	if (was_never_entered(r, args, by_exception))
+		r->n_unmatched++;
+	else
+		pl_leave(r, (uint64_t)(uintptr_t)args[0], 0);
+}
+
 LONG_PATH leave_code_long(PyObject *const *args)
 {
 	for (struct pl_recorder *r = pl_tls_first(); r;
 	     r = next_recorder(r))
 		if (pl_has_begun(r))
-			pl_leave(r, (uint64_t)(uintptr_t)args[0], 0);
+			leave_code(r, args, false);
 	return Py_None;
 }
 
@@ -178,36 +277,14 @@ static PyObject *on_return(PyObject *self, PyObject *const *args, size_t n,
 	return leave_code_long(args);
 }
 
-/*
- * From 3.13 on signals are handled before PY_START is sent; one whose handler
- * raises there gives a PY_UNWIND of a call that was never announced.  It comes
- * from the instruction that PY_START comes from, where nothing else can raise.
- */
-static bool was_never_entered(struct pl_recorder *r, uint64_t key, long offset)
-{
-	struct pl_node *n = (struct pl_node *)(uintptr_t)r->cur;
-	uint32_t func = n->key == key ? n->func : pl_probe_func(r, key);
-	const struct pl_func *f = func_of(r, func);
-
-	return func && f->pad[1] &&
-	       (uint32_t)offset + 1 - f->pad[1] <= f->pad[0];
-}
-
 static PyObject *on_unwind(PyObject *self, PyObject *const *args, size_t n,
 			   PyObject *kw)
 {
-	uint64_t key = (uint64_t)(uintptr_t)args[0];
-	long offset = pl_py.version >= 0x030d ? PyLong_AsLong(args[1]) : -1;
-
 	(void)self, (void)n, (void)kw;
 	for (struct pl_recorder *r = pl_tls_first(); r;
 	     r = next_recorder(r))
-		if (!pl_has_begun(r))
-			continue;
-		else if (offset >= 0 && was_never_entered(r, key, offset))
-			r->n_unmatched++;
-		else
-			pl_leave(r, key, 0);
+		if (pl_has_begun(r))
+			leave_code(r, args, true);
 	return Py_None;
 }
 

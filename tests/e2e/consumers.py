@@ -35,6 +35,7 @@ PLACES = {
     "python with pytest": [FOLDER / "venv/bin/python"],
     "python with ipython": [FOLDER / "venv/bin/python"],
     "python with nbclient": [FOLDER / "venv/bin/python"],
+    "cython": [FOLDER / "venv/bin/cython"],
     "numpy for 3.13": [FOLDER / "numpy-3.13"],
     "numpy for 3.14": [FOLDER / "numpy-3.14"],
     **{"greenlet for 3.%d" % minor: [FOLDER / ("greenlet-3.%d" % minor)]

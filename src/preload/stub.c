@@ -89,6 +89,8 @@ static bool started, dead, hooked;
 static bool waiting;
 static bool late;			/* and it was opened since */
 static char late_path[4096];
+static const char *late_options;	/* what begins then */
+static bool late_is_hidden;
 
 static void complain(const char *text)
 {
@@ -659,6 +661,8 @@ __attribute__((constructor)) static void constructor(void)
 		} else {
 			*(void **)&find_object =
 				dlsym(RTLD_DEFAULT, "_dl_find_object");
+			late_options = text;
+			late_is_hidden = is_hidden;
 			waiting = true;
 		}
 	}
@@ -711,19 +715,18 @@ static bool is_python_by_name(const char *path)
 /* From within its initialisation, so no lock of the loader's is in the way. */
 static void begin_late(const char *path)
 {
-	const char *text = getenv(ENV_NAME);
 	void *handle = dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
 
 	if (!handle)
 		return;
 	if (strlen(path) < sizeof(late_path))
 		find_python_in(handle);
-	if (text && py.add_audit_hook &&
+	if (py.add_audit_hook &&
 	    __atomic_exchange_n(&waiting, false, __ATOMIC_ACQ_REL)) {
 		late = true;
 		strcpy(late_path, path);
-		options_text = text;
-		prepare_environment(text);
+		options_text = late_options;
+		prepare_environment(late_options, late_is_hidden);
 		add_hook();
 	}
 	dlclose(handle);		/* the host keeps it, or does not */

@@ -262,7 +262,7 @@ static void enter_activation(char c, int n, uint32_t flags)
 	struct pl_node *node = pl_child(rec, key_of(c));
 
 	if (!node)
-		node = pl_child_add(rec, key_of(c), func_of(c));
+		node = pl_child_add(rec, key_of(c), func_of(c, true));
 	pl_push(rec, node, 0, activation(n) | flags);
 }
 

@@ -280,7 +280,7 @@ struct pl_recorder {
 	uint32_t scope;			/* str: label of its scope, or 0 */
 	uint64_t start_ticks;		/* of its first thread */
 	uint64_t end_ticks;		/* of its last one, if that has ended */
-	uint64_t n_unmatched;		/* leave events without their entry */
+	uint64_t n_unmatched;		/* leaves that match none of the open calls */
 	uint64_t n_lost;		/* calls with no room for a node */
 
 	uint32_t fold_root;		/* past max_nodes: see recorder.h */

@@ -482,10 +482,9 @@ void pl_leave_slow(struct pl_recorder *r, uint64_t key, uint64_t now,
 				 top - SEARCH_FRAMES : bottom;
 	uint32_t func;
 
-	if (top == bottom) {
-		r->n_unmatched++;
+	/* The end of a call that was open when the recording began. */
+	if (top == bottom)
 		return;
-	}
 	if (!(flags & (uint32_t)PL_FRAME_ACTIVATION) &&
 	    top->node == priv_of(r)->lost &&
 	    (top->flags & PL_FRAME_C) == (flags & PL_FRAME_C)) {

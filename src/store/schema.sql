@@ -141,8 +141,9 @@ CREATE TABLE threads (
 	last_node INTEGER,
 	-- Calls and resumes, of all its functions.
 	n_calls INTEGER NOT NULL,
-	-- Ends of calls whose beginning was not seen, and calls that there was
-	-- no room for.
+	-- Ends of calls that match none of the open calls (but not those of
+	-- calls that were open when the recording began), and calls that there
+	-- was no room for.
 	n_unmatched INTEGER NOT NULL,
 	n_lost INTEGER NOT NULL,
 	-- 1: past max_nodes.  Calls and self times are exact; paths beyond, and

@@ -51,6 +51,23 @@ class Remarks(Case):
         # The first run is whole.
         self.assertEqual(self.tool("report", "--run", "1", self.db).stderr, "")
 
+    def test_nothing_of_calls_that_were_open_at_the_start(self):
+        app = self.script("""
+            import proflite
+
+            def f():
+                proflite.start(out="proflite.db")
+                len(())
+
+            def g():
+                f()
+
+            g()
+            """)
+        self.python([app])
+        self.assertEqual(self.tool("report", self.db).stderr, "")
+        self.assertEqual(self.value("select sum(n_unmatched) from threads"), 0)
+
     @once
     def test_damaged_recording(self):
         """From the file to the line."""

@@ -291,8 +291,9 @@ START_TEST(an_activation_ends_alone)
 	leave_activation('a', 1, 0);
 	ck_assert_uint_eq(depth(), 0);
 	ck_assert_uint_eq(rec->n_unmatched, 3);
+	/* as of a call that was open when the recording began: no fault */
 	leave_activation('a', 1, 0);
-	ck_assert_uint_eq(rec->n_unmatched, 4);
+	ck_assert_uint_eq(rec->n_unmatched, 3);
 }
 END_TEST
 

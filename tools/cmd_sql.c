@@ -9,6 +9,7 @@
 #include <config.h>
 
 #include "cmd.h"
+#include "filesignal.h"
 #include "source.h"
 
 #include <errno.h>
@@ -84,6 +85,7 @@ static int run_sqlite3(const struct pl_cmd *cmd, const char *path,
 		argv[n++] = query;
 	argv[n] = NULL;
 	fflush(stdout);
+	pl_filesignal_restore();
 	execvp(argv[0], argv);
 	free(command);
 	if (errno == ENOENT)

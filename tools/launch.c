@@ -3,6 +3,7 @@
 
 #include "launch.h"
 
+#include "filesignal.h"
 #include "relay.h"
 
 #include <errno.h>
@@ -127,6 +128,7 @@ static void run_child(const struct pl_launch *l, const struct pl_relay *relay,
 	ssize_t n;
 
 	pl_relay_release_child(relay);
+	pl_filesignal_restore();
 	if (!set_environment(l))
 		execvp(l->argv[0], l->argv);
 	why = errno;

@@ -23,6 +23,8 @@ tools_sources = \
 	%reldir%/columns.h \
 	%reldir%/compare.c \
 	%reldir%/compare.h \
+	%reldir%/filesignal.c \
+	%reldir%/filesignal.h \
 	%reldir%/gate.c \
 	%reldir%/gate.h \
 	%reldir%/launch.c \

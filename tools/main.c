@@ -7,6 +7,7 @@
 
 #include "cmd.h"
 #include "core/options.h"
+#include "filesignal.h"
 #include "outfile.h"
 
 #include <errno.h>
@@ -105,6 +106,7 @@ int main(int argc, char **argv)
 {
 	int status;
 
+	pl_filesignal_ignore();
 	/* Not a page at a time, unless somebody watches. */
 	if (!isatty(STDOUT_FILENO))
 		setvbuf(stdout, NULL, _IOFBF, 1 << 16);

@@ -50,8 +50,6 @@ static void watch_signals(void)
 		if (!sigaction(signals[i], NULL, &old) &&
 		    old.sa_handler == SIG_DFL)
 			sigaction(signals[i], &action, NULL);
-	/* A limit of file size is an error like a full disk. */
-	signal(SIGXFSZ, SIG_IGN);
 }
 
 static void forget_temp(struct pl_outfile *o)

@@ -3,6 +3,8 @@
 
 #include "term.h"
 
+#include "filesignal.h"
+
 #include "export/wtf8.h"
 #include "pytext.h"
 
@@ -75,6 +77,7 @@ static void run_pager(const char *command, int in)
 	close(in);
 	setenv("LESS", "FRX", 0);
 	setenv("LV", "-c", 0);
+	pl_filesignal_restore();
 	/* A pager that is not there: as if there had been none. */
 	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(127);

@@ -3,6 +3,7 @@
 
 #include "core/recording.h"
 
+#include "base/filelimit.h"
 #include "base/hash.h"
 #include "core/clock.h"
 #include "core/live.h"
@@ -64,7 +65,7 @@ static int reserve(struct pl_recording *rec, size_t want, struct pl_error *err)
 	return pl_fail_errno(err, PL_ERR_NOMEM, "cannot reserve addresses");
 }
 
-/* Past the soft limit the kernel sends SIGXFSZ, which may kill the host. */
+/* Past the soft limit the file cannot grow, although the disk has room. */
 static bool within_file_limit(size_t size)
 {
 	struct rlimit limit;
@@ -118,6 +119,7 @@ static int check_fd(struct pl_recording *rec, struct pl_error *err)
 static int grow_file(struct pl_recording *rec, size_t step,
 		     struct pl_error *err)
 {
+	struct pl_filelimit limit;
 	int rc;
 
 	rc = check_fd(rec, err);
@@ -127,9 +129,11 @@ static int grow_file(struct pl_recording *rec, size_t step,
 		return pl_fail(err, PL_ERR_FULL,
 			       "%s: the limit of file size is reached",
 			       rec->path);
+	pl_filelimit_begin(&limit);
 	do
 		rc = posix_fallocate(rec->fd, (off_t)rec->mapped, (off_t)step);
 	while (rc == EINTR);
+	pl_filelimit_end(&limit);
 	if (rc) {
 		errno = rc;
 		return pl_fail_errno(err, PL_ERR_FULL, "%s", rec->path);

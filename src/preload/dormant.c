@@ -3,6 +3,7 @@
 
 #include "preload/dormant.h"
 
+#include "base/filelimit.h"
 #include "core/attach.h"
 #include "proflite.h"
 
@@ -99,6 +100,7 @@ static int find_signal(void)
 static void *make_mark(int sig)
 {
 	char name[sizeof(PL_ATTACH_MARK) + 12];
+	struct pl_filelimit limit;
 	void *at = MAP_FAILED;
 	int fd;
 
@@ -106,8 +108,10 @@ static void *make_mark(int sig)
 	fd = memfd_create(name, MFD_CLOEXEC);
 	if (fd < 0)
 		return NULL;
+	pl_filelimit_begin(&limit);
 	if (!ftruncate(fd, MARK_BYTES))
 		at = mmap(NULL, MARK_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+	pl_filelimit_end(&limit);
 	close(fd);
 	return at == MAP_FAILED ? NULL : at;
 }

@@ -24,6 +24,7 @@
 
 #include "proflite.h"
 
+#include "base/filelimit.h"
 #include "base/mark.h"
 #include "core/format.h"
 #include "core/notice.h"
@@ -95,11 +96,14 @@ static bool late_is_hidden;
 static void complain(const char *text)
 {
 	char line[sizeof(error_text) + 16];
+	struct pl_filelimit limit;
 	int n = snprintf(line, sizeof(line), "proflite: %s\n", text);
 
+	pl_filelimit_begin(&limit);
 	if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0) {
 		/* nowhere left to say it */
 	}
+	pl_filelimit_end(&limit);
 }
 
 /* -------------------------------------------------------------- engine -- */

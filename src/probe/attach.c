@@ -3,6 +3,7 @@
 
 #include "probe/attach.h"
 
+#include "base/filelimit.h"
 #include "core/attach.h"
 #include "probe/engine.h"
 #include "probe/pyapi.h"
@@ -54,12 +55,15 @@ static void answer(int folder, const char *text)
 {
 	int fd = openat(folder, PL_ATTACH_ANSWER ".new",
 			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	struct pl_filelimit limit;
 
 	if (fd < 0)
 		return;
+	pl_filelimit_begin(&limit);
 	if (write(fd, text, strlen(text)) == (ssize_t)strlen(text))
 		renameat(folder, PL_ATTACH_ANSWER ".new", folder,
 			 PL_ATTACH_ANSWER);
+	pl_filelimit_end(&limit);
 	close(fd);
 }
 

@@ -3,6 +3,7 @@
 
 #include "probe/engine.h"
 
+#include "base/filelimit.h"
 #include "base/hash.h"
 #include "base/mark.h"
 #include "core/recorder_inline.h"
@@ -61,12 +62,15 @@ typedef int (*store_save_fn)(const void *recording, size_t bytes,
 void pl_engine_complain(const struct pl_error *err)
 {
 	char line[sizeof(err->text) + 16];
+	struct pl_filelimit limit;
 	int saved = errno;
 	int n = snprintf(line, sizeof(line), "proflite: %s\n", err->text);
 
+	pl_filelimit_begin(&limit);
 	if (n > 0 && write(STDERR_FILENO, line, (size_t)n) < 0) {
 		/* nowhere left to say it */
 	}
+	pl_filelimit_end(&limit);
 	errno = saved;
 }
 

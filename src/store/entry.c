@@ -11,15 +11,15 @@
 
 #include "store/store.h"
 
+#include "base/filelimit.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
 #define EXPORT __attribute__((visibility("default")))
@@ -33,33 +33,19 @@ int proflite_store_save(const void *recording, size_t bytes,
 struct guest {
 	int saved_errno;
 	int cancel_state;
-	sigset_t mask;
-	bool had_xfsz;			/* pending before we came */
+	struct pl_filelimit limit;
 	bool closed[3];			/* standard descriptors */
 };
 
-static bool is_pending(int signo)
-{
-	sigset_t pending;
-
-	return !sigpending(&pending) && sigismember(&pending, signo) == 1;
-}
-
 /*
- * A file at its size limit sends SIGXFSZ to the thread that writes, and its
- * default is death: hold it back, SQLite sees EFBIG.  A cancelled thread would
- * stop with the transaction open and SQLite's locks held.
+ * SQLite sees EFBIG when a file reaches its size limit.  A cancelled thread
+ * would stop with the transaction open and SQLite's locks held.
  */
 static void enter(struct guest *g)
 {
-	sigset_t xfsz;
-
 	g->saved_errno = errno;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &g->cancel_state);
-	sigemptyset(&xfsz);
-	sigaddset(&xfsz, SIGXFSZ);
-	g->had_xfsz = is_pending(SIGXFSZ);
-	pthread_sigmask(SIG_BLOCK, &xfsz, &g->mask);
+	pl_filelimit_begin(&g->limit);
 	for (int fd = 0; fd < 3; fd++)
 		g->closed[fd] = fcntl(fd, F_GETFD) < 0;
 }
@@ -77,18 +63,10 @@ static void close_filler(int fd)
 
 static void leave(struct guest *g)
 {
-	const struct timespec now = { 0 };
-	sigset_t xfsz;
-
 	for (int fd = 0; fd < 3; fd++)
 		if (g->closed[fd])
 			close_filler(fd);
-	if (!g->had_xfsz && is_pending(SIGXFSZ)) {
-		sigemptyset(&xfsz);
-		sigaddset(&xfsz, SIGXFSZ);
-		sigtimedwait(&xfsz, NULL, &now);
-	}
-	pthread_sigmask(SIG_SETMASK, &g->mask, NULL);
+	pl_filelimit_end(&g->limit);
 	pthread_setcancelstate(g->cancel_state, NULL);
 	errno = g->saved_errno;
 }

@@ -1,6 +1,8 @@
 # The `proflite` program: one file a command.  Every file of tools/ stands
 # here, alphabetically; all but main.c are a library, for the unit tests.
 tools_sources = \
+	%reldir%/act_as.c \
+	%reldir%/act_as.h \
 	%reldir%/cause.c \
 	%reldir%/cause.h \
 	%reldir%/cmd.h \
@@ -54,6 +56,8 @@ tools_sources = \
 	%reldir%/records.h \
 	%reldir%/relay.c \
 	%reldir%/relay.h \
+	%reldir%/remote_python.c \
+	%reldir%/remote_python.h \
 	%reldir%/report.c \
 	%reldir%/report.h \
 	%reldir%/settings.c \

@@ -2,9 +2,9 @@
 /*
  * attach.h: what `proflite attach` and a running process say to each other.
  *
- *	tool	mkdir FOLDER, owned by the process's user, nobody else's
+ *	tool	as the process's user: mkdir FOLDER, for nobody else
  *		write FOLDER/request
- *		make the process look (a signal, or sys.remote_exec)
+ *		make the process look (a signal, or PEP 768)
  *	process	FOLDER is owned by my user or by root: remove request,
  *		do as requested
  *		write FOLDER/answer

@@ -323,7 +323,7 @@ class Dormant(Base):
 
 
 class Remote(Base):
-    """By sys.remote_exec, what was started with nothing of ours."""
+    """By PEP 768: what was started with nothing of ours."""
 
     @since(3, 14)
     def test_a_process_is_recorded_for_a_while(self):

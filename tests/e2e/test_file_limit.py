@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A limit on the size of files (ulimit -f): past it, who writes gets SIGXFSZ."""
+"""A limit on the size of files (ulimit -f): a write past it sends SIGXFSZ."""
 
 import resource
 import signal

@@ -2,6 +2,7 @@
 /* attach: record what a running process does, for a while. */
 #include <config.h>
 
+#include "attached.h"
 #include "cmd.h"
 #include "core/attach.h"
 #include "core/clock.h"
@@ -35,7 +36,8 @@ struct attachment {
 	struct pl_options options;
 	struct pl_target target;
 	double duration, timeout; /* duration 0: until a signal */
-	bool found; /* its recording */
+	struct pl_attached recording;
+	bool found; /* some recording of the run */
 };
 
 /* ---------------------------------------------------------- the words -- */
@@ -170,19 +172,26 @@ static void found(void *ctx, const char *path, enum pl_found what,
 		a->found = true;
 }
 
+/* The process's own recording first, wherever it is; then those beside the
+ * database, such as those of its children. */
 static int collect(struct attachment *a)
 {
 	struct pl_error err;
-	int rc = pl_store_ingest_pending(a->options.out, INGEST_BUSY_MS, found,
-					 a, &err);
+	int rc = pl_attached_ingest(&a->recording, &a->target, a->options.out,
+				    INGEST_BUSY_MS, &err);
 
+	a->found = rc > 0;
+	if (rc >= 0)
+		rc = pl_store_ingest_pending(a->options.out, INGEST_BUSY_MS,
+					     found, a, &err);
 	if (rc < 0)
 		return pl_complain(
 			a->cmd, PL_EXIT_FAILED,
-			"%s (what was "
-			"recorded stays beside the database, for the "
-			"next proflite command)",
-			err.text);
+			"%s (what was recorded stays in %s, for the next "
+			"proflite command)",
+			err.text,
+			*a->recording.path ? a->recording.path
+					   : "the database's folder");
 	if (!a->found)
 		return pl_complain(a->cmd, PL_EXIT_FAILED,
 				   "nothing is left of "
@@ -231,9 +240,12 @@ static int run(const struct pl_cmd *cmd, int argc, char **argv)
 		    a.duration > 0 ? "recording process %d"
 				   : "recording process %d until Ctrl-C",
 		    (int)a.target.pid);
+	pl_attached_find(&a.recording, &a.target, a.options.run);
 	wait_for_end(&a);
 	status = stop(&a);
 	failed = collect(&a);
+	pl_attached_release(&a.recording);
+	pl_target_release(&a.target);
 	return status ? status : failed;
 }
 

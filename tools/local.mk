@@ -3,6 +3,8 @@
 tools_sources = \
 	%reldir%/act_as.c \
 	%reldir%/act_as.h \
+	%reldir%/attached.c \
+	%reldir%/attached.h \
 	%reldir%/cause.c \
 	%reldir%/cause.h \
 	%reldir%/cmd.h \

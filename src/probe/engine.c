@@ -47,8 +47,8 @@ static struct {
 	struct pl_mark is_ours;
 } identity;
 
-/* The session is that of `proflite attach`. */
-static bool attached;
+/* The session is that of `proflite attach`; or it is about to be. */
+static bool attached, attaching;
 
 /* Python keeps no more than 32 of these. */
 static bool at_exit_is_set;
@@ -277,6 +277,16 @@ static const uint8_t *next_uuid(struct pl_session *s)
 	return NULL;
 }
 
+/* A recording in memory would be lost at the end. */
+static int cannot_attach(struct pl_session *s, struct pl_error *err)
+{
+	pl_session_close(s);
+	pl_pages_free(s, sizeof(*s));
+	return pl_fail(err, PL_ERR_SYS,
+		       "its user can write neither beside the database nor "
+		       "into a folder of its own in /tmp: name another with -o");
+}
+
 static int open_session(const struct pl_options *options, struct pl_error *err)
 {
 	struct pl_session *s = pl_pages_alloc(sizeof(*s));
@@ -294,8 +304,11 @@ static int open_session(const struct pl_options *options, struct pl_error *err)
 		pl_pages_free(s, sizeof(*s));
 		return rc;
 	}
+	if (attaching && !s->rec.path)
+		return cannot_attach(s, err);
 	if (err && *err->text) {
-		pl_engine_complain(err);
+		if (!attaching)
+			pl_engine_complain(err);
 		*err->text = '\0';
 	}
 	memcpy(run_uuid, s->options.run, 16);
@@ -363,7 +376,9 @@ int pl_engine_attach(const struct pl_options *options, struct pl_error *err)
 	drop_finished();
 	if (session)
 		return pl_fail(err, PL_ERR_BUSY, "it is being recorded already");
+	attaching = true;
 	rc = pl_engine_start(options, err);
+	attaching = false;
 	if (!rc) {
 		attached = true;
 	} else if (session) {

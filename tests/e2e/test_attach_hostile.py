@@ -248,3 +248,128 @@ class Hostile(Base):
             r"Too many levels of symbolic links\n$" % self.pid)
         self.assertEqual(self.contents(victim), before)
 
+
+class Honest(Base):
+    """A Python of another user."""
+
+    def setUp(self):
+        super().setUp()
+        # Where that user can read it.
+        shutil.copytree(STAGE, self.tmp / "stage", symlinks=True)
+        self.stage = self.tmp / "stage"
+        self.fallback = self.tmp / "fallback"
+        self.fallback.mkdir()
+        os.chown(self.fallback, self.user, self.user)
+
+    def there(self, path):
+        return self.stage / path.relative_to(STAGE)
+
+    def python_of(self, user):
+        for path in self.py.path, "/usr/bin/python3":
+            if not subprocess.run(
+                    ["/bin/sh", "-c", 'test -x "$0" && "$0" -c "import os"',
+                     path], user=user, group=user, extra_groups=[],
+                    stderr=subprocess.DEVNULL).returncode:
+                return path
+        self.skipTest("no Python that user %d can execute" % user)
+
+    def program(self, env, before=(), **kwargs):
+        app = self.script(PROGRAM)
+        app.chmod(0o644)
+        env = {"XDG_RUNTIME_DIR": self.fallback, **env}
+        return self.start([*before, self.python_of(self.user), app], env=env,
+                          **kwargs)
+
+    def step(self):
+        (self.theirs / "step").touch()
+        self.eventually(lambda: not (self.theirs / "step").exists() or
+                        self.process.poll() is not None)
+        self.assertIsNone(self.process.poll())
+
+    def finish(self):
+        (self.theirs / "end").touch()
+        out, err = self.process.communicate()
+        self.assertEqual((out, err, self.process.returncode), ("", "", 0))
+
+    def dormant(self):
+        return {**DORMANT, "LD_PRELOAD": self.there(LIBRARY)}
+
+    def attached(self):
+        tool = subprocess.Popen(
+            [self.there(TOOL), "attach", "-o", self.db, "-t", SECONDS,
+             str(self.pid)], env=self.environment(), cwd=self.tmp,
+            stderr=subprocess.PIPE, text=True)
+        self.addCleanup(tool.stderr.close)
+        self.assertEqual(tool.stderr.readline(), "proflite attach: recording "
+                         "process %d until Ctrl-C\n" % self.pid)
+        return tool
+
+    def check(self, recordings):
+        """It is recorded for a while; @recordings: where the process can have
+        its recording."""
+        tool = self.attached()
+        self.step()
+        [recording] = recordings.glob("**/*.plrec")
+        self.assertEqual(recording.stat().st_uid, self.user)
+        tool.send_signal(signal.SIGINT)
+        self.assertEqual((tool.stderr.read(), tool.wait()), ("", 0))
+        self.finish()
+        self.assertEqual(self.rows("select ncalls from pstats where "
+                                   "function = 'leaf'"), [(100,)])
+        self.assertEqual(self.rows("select end_reason, pid from processes"),
+                         [("stopped", self.pid)])
+        self.assertEqual(self.db.stat().st_uid, 0)
+        self.assertEqual(list(recordings.glob("**/*.plrec")), [])
+        self.assertEqual(self.folders(), [])
+
+    @once
+    def test_a_dormant_one_is_recorded(self):
+        self.program(self.dormant())
+        self.check(self.fallback)
+
+    @once
+    @since(3, 14)
+    def test_one_that_was_not_preloaded_is_recorded(self):
+        self.program({})
+        self.check(self.fallback)
+
+    @once
+    def test_beside_a_database_in_a_folder_of_both(self):
+        shared = self.tmp / "shared"
+        shared.mkdir()
+        shared.chmod(0o777)
+        self.db = shared / "x.db"
+        self.program(self.dormant())
+        self.check(shared)
+
+    @once
+    def test_one_that_is_killed_meanwhile(self):
+        self.program(self.dormant())
+        tool = self.attached()
+        self.step()
+        self.process.kill()
+        self.assertEqual((tool.stderr.read(), tool.wait()), ("", 0))
+        self.assertEqual(self.rows("select ncalls from pstats where "
+                                   "function = 'leaf'"), [(100,)])
+        self.assertEqual(list(self.fallback.glob("**/*.plrec")), [])
+
+    @once
+    def test_where_it_can_write_nothing(self):
+        self.fallback.chmod(0o500)
+        os.chown(self.fallback, 0, 0)
+        self.program(self.dormant())
+        self.assertEqual(
+            self.refused(), "proflite attach: process %d says: its user can "
+            "write neither beside the database nor into a folder of its own "
+            "in /tmp: name another with -o\n" % self.pid)
+        self.finish()
+
+    @once
+    def test_in_a_user_namespace(self):
+        """Where our root is nobody, and its root is the other user."""
+        if subprocess.run(["unshare", "-r", "true"], user=self.user,
+                          group=self.user,
+                          stderr=subprocess.DEVNULL).returncode:
+            self.skipTest("no user namespaces")
+        self.program(self.dormant(), before=["unshare", "-r"])
+        self.check(self.fallback)

@@ -364,7 +364,7 @@ static int walk(struct view *v, put_fn *put, void *ctx, struct pl_error *err)
 
 /* Forks that are drawn: what is further to the right has their number in front
  * instead, or a deep tree would take the square of its depth. */
-#define MOST_LEVELS 200
+#define MOST_LEVELS 60
 
 struct text {
 	struct pl_term term;

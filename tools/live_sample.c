@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "core/live.h"
+#include "base/text.h"
 #include "names.h"
 
 #include <dirent.h>
@@ -43,6 +44,9 @@ void pl_live_look_release(struct pl_live_look *look)
 	}
 	free(look->files);
 	free(look->funcs);
+	for (size_t i = 0; i < look->n_texts; i++)
+		free(look->texts[i]);
+	free(look->texts);
 	free(look->threads);
 	pl_labels_release(&look->labels);
 	memset(look, 0, sizeof(*look));
@@ -190,20 +194,43 @@ struct reader {
 	struct pl_error *err;
 };
 
+/* A text of the recording, and a copy of it if there is a NUL to escape, which
+ * the look owns.  "" without memory. */
+static const char *text_of(struct pl_live_look *look,
+			   const struct pl_recfile *rf, uint32_t id)
+{
+	size_t len;
+	const char *text = pl_recfile_str(rf, id, &len);
+	char **texts, *copy;
+
+	if (!pl_text_count_nul(text, len))
+		return text;
+	texts = realloc(look->texts, (look->n_texts + 1) * sizeof(*texts));
+	if (!texts)
+		return "";
+	look->texts = texts;
+	copy = malloc(pl_text_escaped_length(text, len) + 1);
+	if (!copy)
+		return "";
+	pl_text_escape_nul(copy, text, len);
+	return texts[look->n_texts++] = copy;
+}
+
 /* "Parser.parse", "{built-in method len}"; malloc'ed, NULL if it is not
  * known. */
-static char *name_of_func(const struct pl_recfile *rf, uint32_t id)
+static char *name_of_func(struct pl_live_look *look,
+			  const struct pl_recfile *rf, uint32_t id)
 {
 	const struct pl_func *func = pl_recfile_func(rf, id);
 	const char *qualname, *file;
 
 	if (!func)
 		return NULL;
-	file = pl_recfile_str(rf, func->file, NULL);
-	qualname = pl_recfile_str(rf, func->qualname, NULL);
+	file = text_of(look, rf, func->file);
+	qualname = text_of(look, rf, func->qualname);
 	return pl_name_shown(*qualname && strcmp(file, "~")
 				     ? qualname
-				     : pl_recfile_str(rf, func->name, NULL),
+				     : text_of(look, rf, func->name),
 			     file);
 }
 
@@ -214,7 +241,8 @@ static void put_times(FILE *f, size_t times)
 }
 
 /* "main > load > parse (3 times) > len" */
-static char *stack_text(const struct pl_recfile *rf,
+static char *stack_text(struct pl_live_look *look,
+			const struct pl_recfile *rf,
 			const struct pl_recorder *r)
 {
 	const struct pl_frame *frames;
@@ -235,7 +263,7 @@ static char *stack_text(const struct pl_recfile *rf,
 			times++;
 			continue;
 		}
-		name = node ? name_of_func(rf, node->func) : NULL;
+		name = node ? name_of_func(look, rf, node->func) : NULL;
 		if (!name)
 			continue;
 		put_times(f, times);
@@ -263,8 +291,8 @@ static int read_thread(struct reader *rd, uint32_t at)
 {
 	const struct pl_recorder *r =
 		pl_recfile_recorder(rd->rf, rd->rf->recorders[at]);
-	const char *name = pl_recfile_str(rd->rf, r->name, NULL);
 	struct pl_live_look *look = rd->look;
+	const char *name = text_of(look, rd->rf, r->name);
 	struct pl_live_thread *t;
 	int rc;
 
@@ -286,7 +314,7 @@ static int read_thread(struct reader *rd, uint32_t at)
 	if (r->flags & PL_RECORDER_ENDED)
 		return 0;		/* counted, not listed */
 	t->name = *name ? strdup(name) : NULL;
-	t->stack = stack_text(rd->rf, r);
+	t->stack = stack_text(look, rd->rf, r);
 	look->n_threads++;
 	return 0;
 }
@@ -345,8 +373,8 @@ static int add_func(struct reader *rd, uint32_t index)
 
 	if (!func || !pl_figures_seen(now))
 		return 0;
-	label.file = pl_recfile_str(rd->rf, func->file, NULL);
-	label.name = pl_recfile_str(rd->rf, func->name, NULL);
+	label.file = text_of(look, rd->rf, func->file);
+	label.name = text_of(look, rd->rf, func->name);
 	label.line = func->line;
 	if (pl_labels_add(&look->labels, label, &n, rd->err))
 		return PL_ERR_NOMEM;
@@ -361,8 +389,8 @@ static int add_func(struct reader *rd, uint32_t index)
 		}
 		look->funcs[look->n_funcs++] = (struct pl_live_func){
 			.label = label,
-			.qualname = func->qualname ? pl_recfile_str(
-				rd->rf, func->qualname, NULL) : NULL,
+			.qualname = func->qualname ? text_of(
+				look, rd->rf, func->qualname) : NULL,
 		};
 	}
 	f = &look->funcs[n];

@@ -46,6 +46,8 @@ struct pl_live_look {
 	int64_t taken_ns;		/* CLOCK_MONOTONIC */
 	int64_t interval_ns;		/* since the look before; 0: none */
 	int64_t running_ns;		/* since the first process began */
+	char **texts;			/* private: names with a NUL */
+	size_t n_texts;
 };
 
 void pl_live_look_release(struct pl_live_look *look);

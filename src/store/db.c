@@ -3,6 +3,7 @@
 
 #include "store/db.h"
 
+#include "base/text.h"
 #include "core/clock.h"
 #include "core/options.h"
 #include "store/schema_sql.h"
@@ -110,6 +111,18 @@ int pl_db_prepare(struct pl_store *s, sqlite3_stmt **stmt, const char *sql,
 	       0 : pl_db_fail(s, err);
 }
 
+/* SQLite's text functions, and all who read C strings, end at a NUL. */
+static void bind_escaped(sqlite3_stmt *stmt, int i, const char *bytes, size_t n)
+{
+	size_t size = pl_text_escaped_length(bytes, n);
+	char *copy = sqlite3_malloc64(size + 1);
+
+	/* Without memory NULL is bound, which no column of names takes. */
+	if (copy)
+		pl_text_escape_nul(copy, bytes, n);
+	sqlite3_bind_text(stmt, i, copy, (int)size, sqlite3_free);
+}
+
 static void bind_bytes(sqlite3_stmt *stmt, int i, const char *bytes, size_t n,
 		       char letter)
 {
@@ -121,8 +134,10 @@ static void bind_bytes(sqlite3_stmt *stmt, int i, const char *bytes, size_t n,
 		sqlite3_bind_null(stmt, i);
 	else if (letter == 'b')
 		sqlite3_bind_blob(stmt, i, bytes, (int)n, SQLITE_STATIC);
-	else
+	else if (!pl_text_count_nul(bytes, n))
 		sqlite3_bind_text(stmt, i, bytes, (int)n, SQLITE_STATIC);
+	else
+		bind_escaped(stmt, i, bytes, n);
 }
 
 void pl_db_bind(sqlite3_stmt *stmt, const char *letters, ...)
@@ -206,10 +221,17 @@ const char *pl_db_text(sqlite3_stmt *stmt, int column)
 
 bool pl_db_text_dup(sqlite3_stmt *stmt, int column, char **text)
 {
+	const char *bytes;
+	size_t n;
+
 	*text = NULL;
 	if (sqlite3_column_type(stmt, column) == SQLITE_NULL)
 		return true;
-	*text = strdup(pl_db_text(stmt, column));
+	bytes = pl_db_text(stmt, column);
+	n = (size_t)sqlite3_column_bytes(stmt, column);
+	*text = malloc(pl_text_escaped_length(bytes, n) + 1);
+	if (*text)
+		pl_text_escape_nul(*text, bytes, n);
 	return *text;
 }
 

@@ -56,7 +56,8 @@ int pl_db_prepare(struct pl_store *store, sqlite3_stmt **stmt, const char *sql,
  *	u	uint64_t, cut to the range of an INTEGER
  *	n	int64_t, NULL when negative
  *	s	const char *, NULL when NULL
- *	t	const char *, size_t; NULL when the length is 0
+ *	t	const char *, size_t; NULL when the length is 0, and each NUL
+ *		character as \x00 (base/text.h)
  *	T	the same, never NULL
  *	b	the same as a BLOB
  *

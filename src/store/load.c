@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <config.h>
 
+#include "base/text.h"
 #include "core/costs.h"
 #include "store/ingest.h"
 
@@ -173,10 +174,11 @@ struct arena {
 static char *arena_copy(struct arena **arena, const char *text, size_t len)
 {
 	struct arena *a = *arena;
+	size_t n = pl_text_escaped_length(text, len);
 	char *copy;
 
-	if (!a || a->size - a->used < len + 1) {
-		size_t size = len + 1 > 65000 ? len + 1 : 65000;
+	if (!a || a->size - a->used < n + 1) {
+		size_t size = n + 1 > 65000 ? n + 1 : 65000;
 
 		a = malloc(sizeof(*a) + size);
 		if (!a)
@@ -187,9 +189,8 @@ static char *arena_copy(struct arena **arena, const char *text, size_t len)
 		*arena = a;
 	}
 	copy = a->bytes + a->used;
-	memcpy(copy, text, len);
-	copy[len] = '\0';
-	a->used += len + 1;
+	pl_text_escape_nul(copy, text, len);
+	a->used += n + 1;
 	return copy;
 }
 

@@ -348,7 +348,7 @@ START_TEST(any_bytes_survive)
 			 "FF206100002D782779|$'\\xff a' '' '-x'\\''y'");
 	ck_assert_str_eq(query("SELECT kind, hex(filename), line, hex(name), "
 			       "qualname, hex(module) FROM functions"),
-			 "other||-3|6E61EDB3BF6D65|Q.n|6D006E");
+			 "other||-3|6E61EDB3BF6D65|Q.n|6D5C7830306E");
 	ck_assert_int_eq(pl_store_load(store, &sel, true, &profile, &err), 0);
 	ck_assert_uint_eq(profile.n_funcs, 1);
 	ck_assert_str_eq(profile.funcs[0].name, name);

@@ -199,6 +199,17 @@ struct rows {
 	bool has_calls;
 };
 
+static struct pl_stat_figures figures_of(const struct rows *r, uint32_t row)
+{
+	return pl_stat_figures_of(&r->view.stats, &r->view.stats.stats[row]);
+}
+
+static struct pl_stat_figures call_figures(const struct rows *r,
+					   const struct pl_text_call *call)
+{
+	return pl_stat_caller_figures(&r->view.stats, call->figures);
+}
+
 static int rows_init(struct rows *r, const struct pl_columns_view *how,
 		     bool records, struct pl_error *err)
 {
@@ -217,7 +228,7 @@ static int rows_init(struct rows *r, const struct pl_columns_view *how,
 					&r->calls, err);
 	for (uint32_t i = 0; !rc && i < r->view.stats.n_items; i++)
 		r->all.self_ns = pl_add_ns(r->all.self_ns,
-					   r->view.stats.stats[i].f.self_ns);
+					   figures_of(r, i).self_ns);
 	r->all.cum_ns = r->all.self_ns; /* of all threads together */
 	return rc;
 }
@@ -238,9 +249,11 @@ static int compare_calls(const void *left, const void *right, void *context)
 {
 	const struct pl_text_call *l = left, *r = right;
 	const struct pl_text_view *v = context;
+	int64_t x = pl_stat_caller_figures(&v->stats, l->figures).cum_ns;
+	int64_t y = pl_stat_caller_figures(&v->stats, r->figures).cum_ns;
 
-	if (l->f->cum_ns != r->f->cum_ns)
-		return l->f->cum_ns > r->f->cum_ns ? -1 : 1;
+	if (x != y)
+		return x > y ? -1 : 1;
 	return pl_label_compare(&v->stats.stats[l->other].label,
 				&v->stats.stats[r->other].label);
 }
@@ -285,13 +298,13 @@ static int width_of(const struct pl_column *c)
 				    : CELL_WIDTH;
 }
 
-static void note_largest(const struct text *t, const struct pl_stat_figures *f,
+static void note_largest(const struct text *t, struct pl_stat_figures f,
 			 double largest[PL_COLUMNS_MOST])
 {
 	const struct pl_columns *c = &t->rows->columns;
 
 	for (size_t i = 0; i < c->n; i++) {
-		double value = c->list[i]->value(f, f);
+		double value = c->list[i]->value(&f, &f);
 
 		if (is_time(c->list[i]) && value > largest[i])
 			largest[i] = value;
@@ -323,13 +336,16 @@ static void choose_units(struct text *t)
 
 	for (uint32_t i = 0; i < v->n_list; i++) {
 		uint32_t row = v->list[i];
+		const struct pl_text_call *calls;
 
 		if (!t->rows->has_calls) {
-			note_largest(t, &v->stats.stats[row].f, largest);
+			note_largest(t, figures_of(t->rows, row), largest);
 			continue;
 		}
+		calls = t->rows->calls.calls + t->rows->calls.first[row];
 		for (uint32_t k = 0; k < n_calls(t->rows, row); k++)
-			note_largest(t, calls_of(t->rows, row)[k].f, largest);
+			note_largest(t, call_figures(t->rows, &calls[k]),
+				     largest);
 	}
 	for (size_t i = 0; i < t->rows->columns.n; i++)
 		t->units[i] =
@@ -394,13 +410,13 @@ static void put_cell(const struct text *t, size_t i,
 }
 
 static void put_row(const struct text *t, const struct pl_stat *s,
-		    const struct pl_stat_figures *f,
+		    const struct pl_stat_figures f,
 		    const struct pl_stat_figures *of)
 {
 	size_t used = 1, left;
 
 	for (size_t i = 0; i < t->rows->columns.n; i++) {
-		put_cell(t, i, f, of);
+		put_cell(t, i, &f, of);
 		used += (size_t)width_of(t->rows->columns.list[i]) + 1;
 	}
 	putchar(' ');
@@ -415,6 +431,7 @@ static void put_group(const struct text *t, uint32_t row)
 	const struct pl_text_view *v = &t->rows->view;
 	const struct pl_stat *s = &v->stats.stats[row];
 	const struct pl_text_call *calls = calls_of(t->rows, row);
+	const struct pl_stat_figures of = figures_of(t->rows, row);
 	size_t left = t->term->width;
 
 	fputs(pl_term_color(t->term, PL_BOLD), stdout);
@@ -422,7 +439,8 @@ static void put_group(const struct text *t, uint32_t row)
 		      s->label.line, t->rows->how->cwd, &left);
 	printf("%s\n", pl_term_color(t->term, PL_PLAIN));
 	for (uint32_t i = 0; i < n_calls(t->rows, row); i++)
-		put_row(t, &v->stats.stats[calls[i].other], calls[i].f, &s->f);
+		put_row(t, &v->stats.stats[calls[i].other],
+			call_figures(t->rows, &calls[i]), &of);
 	if (!n_calls(t->rows, row))
 		puts("  none");
 	putchar('\n');
@@ -448,7 +466,7 @@ int pl_columns_print(const struct pl_columns_view *how,
 		if (r.has_calls)
 			put_group(&t, r.view.list[i]);
 		else
-			put_row(&t, s, &s->f, &r.all);
+			put_row(&t, s, figures_of(&r, r.view.list[i]), &r.all);
 	}
 	result->n_printed = r.view.n_list;
 	result->n_all = r.view.stats.n_items;
@@ -470,12 +488,12 @@ static void put_label(struct pl_records *to, const struct pl_stat *s)
 }
 
 static void put_values(struct pl_records *to, const struct rows *r,
-		       const struct pl_stat_figures *f,
+		       const struct pl_stat_figures f,
 		       const struct pl_stat_figures *of)
 {
 	for (size_t i = 0; i < r->columns.n; i++) {
 		const struct pl_column *c = r->columns.list[i];
-		double value = c->value(f, of);
+		double value = c->value(&f, of);
 
 		if (value == rint(value) && c->kind != PERCENT)
 			pl_records_int(to, (int64_t)value);
@@ -527,16 +545,17 @@ static void put_records(struct pl_records *to, const struct rows *r)
 	for (uint32_t i = 0; i < r->view.n_list; i++) {
 		uint32_t row = r->view.list[i];
 		const struct pl_stat *s = &stats[row];
+		const struct pl_stat_figures of = figures_of(r, row);
 		const struct pl_text_call *calls;
 
 		if (!r->has_calls) {
-			put_values(to, r, &s->f, &r->all);
+			put_values(to, r, of, &r->all);
 			put_label(to, s);
 			continue;
 		}
 		calls = calls_of(r, row);
 		for (uint32_t k = 0; k < n_calls(r, row); k++) {
-			put_values(to, r, calls[k].f, &s->f);
+			put_values(to, r, call_figures(r, &calls[k]), &of);
 			put_label(to, s);
 			put_label(to, &stats[calls[k].other]);
 		}

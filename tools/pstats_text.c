@@ -45,12 +45,31 @@ static char *std_name(const struct pl_label *label)
 static void add_totals(struct pl_text_view *v)
 {
 	for (uint32_t i = 0; i < v->stats.n_items; i++) {
-		const struct pl_stat_figures *f = &v->stats.stats[i].f;
+		const struct pl_stat_figures f =
+			pl_stat_figures_of(&v->stats, &v->stats.stats[i]);
 
-		v->total_calls += f->nc;
-		v->prim_calls += f->cc;
-		v->total_tt += f->tt;
+		v->total_calls += f.nc;
+		v->prim_calls += f.cc;
+		v->total_tt += f.tt;
 	}
+}
+
+const char *pl_text_view_name(const struct pl_text_view *v, uint32_t row)
+{
+	char **name = &v->names[row];
+
+	if (!*name) {
+		*name = std_name(&v->stats.stats[row].label);
+		if (*name && v->options->tame)
+			pl_pytext_tame(*name);
+	}
+	return *name ? *name : "";
+}
+
+static void forget_name(struct pl_text_view *v, uint32_t row)
+{
+	free(v->names[row]);
+	v->names[row] = NULL;
 }
 
 static size_t widest(const struct pl_text_view *v, const uint32_t *list, uint32_t n)
@@ -58,7 +77,7 @@ static size_t widest(const struct pl_text_view *v, const uint32_t *list, uint32_
 	size_t width = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		size_t w = pl_wtf8_length(v->names[list[i]]);
+		size_t w = pl_wtf8_length(pl_text_view_name(v, list[i]));
 
 		width = w > width ? w : width;
 	}
@@ -73,16 +92,9 @@ static int name_rows(struct pl_text_view *v, struct pl_error *err)
 	v->list = calloc((size_t)n + 1, sizeof(*v->list));
 	if (!v->names || !v->list)
 		return no_memory(err);
-	for (uint32_t i = 0; i < n; i++) {
-		v->names[i] = std_name(&v->stats.stats[i].label);
-		if (!v->names[i])
-			return no_memory(err);
-		if (v->options->tame)
-			pl_pytext_tame(v->names[i]);
+	for (uint32_t i = 0; i < n; i++)
 		v->list[i] = i;
-	}
 	v->n_list = v->stats.n_items;
-	v->name_width = widest(v, v->list, v->n_list);
 	return 0;
 }
 
@@ -126,16 +138,18 @@ static int compare_field(const struct pl_text_view *v, enum pl_sort_field field,
 			 uint32_t a, uint32_t b)
 {
 	const struct pl_stat *l = &v->stats.stats[a], *r = &v->stats.stats[b];
+	const struct pl_stat_figures x = pl_stat_figures_of(&v->stats, l);
+	const struct pl_stat_figures y = pl_stat_figures_of(&v->stats, r);
 
 	switch (field) {
 	case PL_SORT_CC:
-		return THREE_WAY(l->f.cc, r->f.cc);
+		return THREE_WAY(x.cc, y.cc);
 	case PL_SORT_NC:
-		return THREE_WAY(l->f.nc, r->f.nc);
+		return THREE_WAY(x.nc, y.nc);
 	case PL_SORT_TT:
-		return THREE_WAY(l->f.tt, r->f.tt);
+		return THREE_WAY(x.tt, y.tt);
 	case PL_SORT_CT:
-		return THREE_WAY(l->f.ct, r->f.ct);
+		return THREE_WAY(x.ct, y.ct);
 	case PL_SORT_FILE:
 		return strcmp(l->label.file, r->label.file);
 	case PL_SORT_LINE:
@@ -143,7 +157,7 @@ static int compare_field(const struct pl_text_view *v, enum pl_sort_field field,
 	case PL_SORT_NAME:
 		return strcmp(l->label.name, r->label.name);
 	case PL_SORT_STDNAME:
-		return strcmp(v->names[a], v->names[b]);
+		return strcmp(pl_text_view_name(v, a), pl_text_view_name(v, b));
 	}
 	return 0;
 }
@@ -204,7 +218,7 @@ static int keep_matching(struct pl_text_view *v, const struct pl_restriction *r,
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < v->n_list; i++) {
-		const char *name = v->names[v->list[i]];
+		const char *name = pl_text_view_name(v, v->list[i]);
 		int found = pl_pattern_search(r->pattern, name, strlen(name));
 
 		if (found < 0)
@@ -213,6 +227,8 @@ static int keep_matching(struct pl_text_view *v, const struct pl_restriction *r,
 				       r->text);
 		if (found)
 			v->list[kept++] = v->list[i];
+		else
+			forget_name(v, v->list[i]);
 	}
 	v->n_list = kept;
 	return 0;
@@ -296,8 +312,12 @@ int pl_text_view_select(struct pl_text_view *v, FILE *out,
 		putc('\n', out);
 	}
 	free(head);
-	if (v->n_list < v->stats.n_items)
+	/* The table of columns has its own names. */
+	if (out)
 		v->name_width = widest(v, v->list, v->n_list);
+	for (uint32_t i = 0; !rc && out && i < v->n_list; i++)
+		if (!v->names[v->list[i]])
+			rc = no_memory(err);
 	return rc;
 }
 
@@ -365,13 +385,15 @@ static const struct column columns[] = {
 
 static void print_row(FILE *out, const struct pl_text_view *v, uint32_t row)
 {
+	const struct pl_stat_figures f =
+		pl_stat_figures_of(&v->stats, &v->stats.stats[row]);
 	char cell[CELL];
 
 	for (size_t i = 0; i < N_COLUMNS; i++) {
-		columns[i].cell(cell, &v->stats.stats[row].f);
+		columns[i].cell(cell, &f);
 		fprintf(out, "%*s ", columns[i].width, cell);
 	}
-	pl_pytext_put(out, v->names[row]);
+	pl_pytext_put(out, pl_text_view_name(v, row));
 	putc('\n', out);
 }
 
@@ -423,7 +445,9 @@ static void group_calls(const struct pl_text_view *v, struct pl_text_calls *c,
 					c->first[row + 1]++;
 				else
 					c->calls[--c->first[row + 1]] =
-						(struct pl_text_call){ other, &e->f };
+						(struct pl_text_call){
+							other,
+							e->figures };
 			}
 		}
 		for (uint32_t i = 0; !round && i < s->n; i++)
@@ -458,15 +482,17 @@ static void print_call(FILE *out, const struct pl_text_view *v,
 		       const struct pl_text_call *call, size_t name_size,
 		       bool first)
 {
+	const struct pl_stat_figures f =
+		pl_stat_caller_figures(&v->stats, call->figures);
 	char cell[CELL], tt[CELL], ct[CELL];
 
-	cell_calls(cell, call->f);
-	put_seconds(tt, call->f->tt);
-	put_seconds(ct, call->f->ct);
+	cell_calls(cell, &f);
+	put_seconds(tt, f.tt);
+	put_seconds(ct, f.ct);
 	if (!first)
 		fprintf(out, "%*s", (int)name_size + 1, "");
 	fprintf(out, "%*s %s %s  ", first ? 7 : 9, cell, tt, ct);
-	pl_pytext_put(out, v->names[call->other]);
+	pl_pytext_put(out, pl_text_view_name(v, call->other));
 	putc('\n', out);
 }
 
@@ -477,7 +503,7 @@ static void print_call_row(FILE *out, const struct pl_text_view *v,
 	struct pl_text_call *calls = c->calls + c->first[row];
 	uint32_t n = c->first[row + 1] - c->first[row];
 
-	pl_pytext_put_left(out, v->names[row], name_size);
+	pl_pytext_put_left(out, pl_text_view_name(v, row), name_size);
 	fprintf(out, "%s ", arrow);
 	if (!n)
 		putc('\n', out);

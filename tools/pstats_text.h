@@ -75,8 +75,8 @@ struct pl_text_result {
 /* The rows of such a table: Stats' fcn_list, and what else it counts. */
 struct pl_text_view {
 	struct pl_stats stats;
-	char **names;			/* [stats.n], as they are printed */
-	size_t name_width;		/* of the widest one */
+	char **names;			/* [stats.n]: see pl_text_view_name */
+	size_t name_width;		/* of the widest that is printed */
 	uint64_t total_calls, prim_calls;
 	double total_tt;
 	uint32_t *list;			/* stats, in the order of printing */
@@ -92,13 +92,17 @@ int pl_text_view_init(struct pl_text_view *view,
 		      struct pl_error *err);
 int pl_text_view_select(struct pl_text_view *view, FILE *out,
 			struct pl_error *err);
+/* The name of a row as it is printed, made when it is first asked for: most
+ * tables print a few rows of many.  "" without memory. */
+const char *pl_text_view_name(const struct pl_text_view *view, uint32_t row);
+
 /* Also of one whose init failed. */
 void pl_text_view_release(struct pl_text_view *view);
 
 /* An item of the dictionary that stands right of the arrow. */
 struct pl_text_call {
 	uint32_t other;			/* the caller, or the callee */
-	const struct pl_stat_figures *f;
+	pl_stat_number figures;		/* of pl_stat_caller_figures */
 };
 
 /* For each row its calls: [first[row], first[row + 1]) */

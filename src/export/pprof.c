@@ -83,13 +83,24 @@ static bool as_it_is(FILE *out, char c)
 	return false;
 }
 
+static bool is_ascii(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text >= 128)
+			return false;
+	return true;
+}
+
 /* Text from the database, which may not be UTF-8. */
 static int intern_text(struct writer *w, const char *text, int64_t *number)
 {
 	char *copy = NULL;
 	size_t n;
-	FILE *f = open_memstream(&copy, &n);
+	FILE *f;
 
+	if (!text || is_ascii(text))
+		return intern(w, strdup(text ? text : ""), number);
+	f = open_memstream(&copy, &n);
 	if (f) {
 		pl_escape_put(f, text ? text : "", as_it_is);
 		fclose(f);
@@ -102,8 +113,12 @@ static int intern_name(struct writer *w, const struct pl_pfunc *func,
 {
 	char *copy = NULL;
 	size_t n;
-	FILE *f = open_memstream(&copy, &n);
+	FILE *f;
 
+	if (func->kind == PL_FUNC_PYTHON)
+		return intern_text(w, func->qualname ? func->qualname
+						     : func->name, number);
+	f = open_memstream(&copy, &n);
 	if (f) {
 		pl_name_put(f, func, as_it_is);
 		fclose(f);

@@ -42,24 +42,27 @@ static void put_label(struct writer *w, uint32_t i)
 
 static void put_caller(struct writer *w, const struct pl_stat_caller *c)
 {
+	struct pl_stat_figures f = pl_stat_caller_figures(w->stats, c->figures);
+
 	put_label(w, c->caller);
 	pl_marshal_put_tuple(w->f, 4, 0);
-	pl_marshal_put_int(w->f, (int64_t)c->f.nc);
-	pl_marshal_put_int(w->f, (int64_t)c->f.cc);
-	pl_marshal_put_float(w->f, c->f.tt);
-	pl_marshal_put_float(w->f, c->f.ct);
+	pl_marshal_put_int(w->f, (int64_t)f.nc);
+	pl_marshal_put_int(w->f, (int64_t)f.cc);
+	pl_marshal_put_float(w->f, f.tt);
+	pl_marshal_put_float(w->f, f.ct);
 }
 
 static void put_stat(struct writer *w, uint32_t i)
 {
 	const struct pl_stat *s = &w->stats->stats[i];
+	struct pl_stat_figures f = pl_stat_figures_of(w->stats, s);
 
 	put_label(w, i);
 	pl_marshal_put_tuple(w->f, 5, 0);
-	pl_marshal_put_int(w->f, (int64_t)s->f.cc);
-	pl_marshal_put_int(w->f, (int64_t)s->f.nc);
-	pl_marshal_put_float(w->f, s->f.tt);
-	pl_marshal_put_float(w->f, s->f.ct);
+	pl_marshal_put_int(w->f, (int64_t)f.cc);
+	pl_marshal_put_int(w->f, (int64_t)f.nc);
+	pl_marshal_put_float(w->f, f.tt);
+	pl_marshal_put_float(w->f, f.ct);
 	pl_marshal_put_dict(w->f);
 	for (uint32_t k = 0; k < s->n_callers; k++)
 		put_caller(w, &w->stats->callers[s->first_caller + k]);

@@ -41,15 +41,20 @@ static void add_figures(struct pl_stat_figures *target,
  *	number[i]	new index of the old stat i, in order of first sight
  *	members		old indices, grouped by new index (start[k]..start[k+1])
  *	seen[k]		where new caller k stands in the list at hand, + 1
+ *
+ * Sums that @from has stay as they are until all is built; @first_sum is the
+ * first one that is new.
  */
 struct regroup {
-	const struct pl_stats *from;
+	struct pl_stats *from;
 	struct pl_stats to;
 	struct pl_labels labels;
 	uint32_t *number, *members, *start;
 	uint32_t *seen_here, *seen_before;
 	struct pl_stat_caller *here;	/* callers of one old stat */
+	uint32_t first_sum;
 	bool overwrite;			/* equal callers of one old stat */
+	bool failed;			/* no memory for a sum */
 };
 
 static void regroup_release(struct regroup *g)
@@ -61,6 +66,13 @@ static void regroup_release(struct regroup *g)
 	free(g->seen_here);
 	free(g->seen_before);
 	free(g->here);
+	free(g->to.stats);
+	free(g->to.callers);
+}
+
+static int no_memory(struct pl_error *err)
+{
+	return pl_fail(err, PL_ERR_NOMEM, "out of memory");
 }
 
 /* One more than needed: malloc(0) may be NULL. */
@@ -73,7 +85,6 @@ static int regroup_alloc(struct regroup *g, struct pl_error *err)
 {
 	uint32_t n = g->from->n;
 
-	g->number = alloc(n, sizeof(*g->number));
 	g->members = alloc(n, sizeof(*g->members));
 	g->start = alloc(n + 1, sizeof(*g->start));
 	g->seen_here = alloc(n, sizeof(*g->seen_here));
@@ -81,10 +92,8 @@ static int regroup_alloc(struct regroup *g, struct pl_error *err)
 	g->here = alloc(n, sizeof(*g->here));
 	g->to.stats = alloc(n, sizeof(*g->to.stats));
 	g->to.callers = alloc(g->from->n_callers, sizeof(*g->to.callers));
-	if (!g->number || !g->members || !g->start || !g->seen_here ||
-	    !g->seen_before || !g->here || !g->to.stats || !g->to.callers)
-		return pl_fail(err, PL_ERR_NOMEM, "out of memory");
-	return 0;
+	return g->members && g->start && g->seen_here && g->seen_before &&
+	       g->here && g->to.stats && g->to.callers ? 0 : no_memory(err);
 }
 
 static int number_stats(struct regroup *g,
@@ -92,16 +101,23 @@ static int number_stats(struct regroup *g,
 			struct pl_error *err)
 {
 	const struct pl_stats *from = g->from;
+	int rc = 0;
 
-	for (uint32_t i = 0; i < from->n; i++) {
-		int rc = pl_labels_add(&g->labels,
-				       relabel(from->stats[i].label),
-				       &g->number[i], err);
+	g->number = alloc(from->n, sizeof(*g->number));
+	if (!g->number)
+		return no_memory(err);
+	for (uint32_t i = 0; !rc && i < from->n; i++)
+		rc = pl_labels_add(&g->labels, relabel(from->stats[i].label),
+				   &g->number[i], err);
+	return rc;
+}
 
-		if (rc)
-			return rc;
+static void group(struct regroup *g)
+{
+	const struct pl_stats *from = g->from;
+
+	for (uint32_t i = 0; i < from->n; i++)
 		g->start[g->number[i] + 1]++;
-	}
 	for (uint32_t k = 0; k < g->labels.n; k++)
 		g->start[k + 1] += g->start[k];
 	for (uint32_t i = from->n; i-- > 0;)
@@ -110,7 +126,59 @@ static int number_stats(struct regroup *g,
 	 * first of k now. */
 	memmove(g->start, g->start + 1, g->labels.n * sizeof(*g->start));
 	g->start[g->labels.n] = from->n;
-	return 0;
+}
+
+static struct pl_stat_figures *new_sum(struct regroup *g)
+{
+	struct pl_stats *s = g->from;
+
+	if (s->n_sums == s->sums_capacity) {
+		uint32_t n = s->sums_capacity ? s->sums_capacity * 2 : 64;
+		void *sums = realloc(s->sums, n * sizeof(*s->sums));
+
+		if (!sums) {
+			g->failed = true;
+			return NULL;
+		}
+		s->sums = sums;
+		s->sums_capacity = n;
+	}
+	return &s->sums[s->n_sums++];
+}
+
+/* Add @figures to the sum of number *@sum; @base is the number of sum 0.  What
+ * is not a sum of this round becomes one: @value is its figures. */
+static void add_to(struct regroup *g, pl_stat_number *sum, uint32_t base,
+		   struct pl_stat_figures value, struct pl_stat_figures figures)
+{
+	struct pl_stat_figures *to;
+
+	if (*sum >= base && *sum - base >= g->first_sum) {
+		add_figures(&g->from->sums[*sum - base], &figures);
+		return;
+	}
+	to = new_sum(g);
+	if (!to)
+		return;
+	*to = value;
+	*sum = base + g->from->n_sums - 1;
+	add_figures(to, &figures);
+}
+
+static void add_stat(struct regroup *g, struct pl_stat *to,
+		     const struct pl_stat *stat)
+{
+	add_to(g, &to->figures, g->from->profile->n_funcs,
+	       pl_stat_figures_of(g->from, to),
+	       pl_stat_figures_of(g->from, stat));
+}
+
+static void add_caller(struct regroup *g, struct pl_stat_caller *to,
+		       const struct pl_stat_caller *caller)
+{
+	add_to(g, &to->figures, g->from->profile->n_edges,
+	       pl_stat_caller_figures(g->from, to->figures),
+	       pl_stat_caller_figures(g->from, caller->figures));
 }
 
 /* newcallers of strip_dirs, for the old stat @s; returns how many. */
@@ -125,12 +193,12 @@ static uint32_t relabel_callers(struct regroup *g, const struct pl_stat *s)
 
 		if (!g->seen_here[k]) {
 			g->here[n].caller = k;
-			g->here[n].f = c->f;
+			g->here[n].figures = c->figures;
 			g->seen_here[k] = ++n;
 		} else if (g->overwrite) {
-			g->here[g->seen_here[k] - 1].f = c->f;
+			g->here[g->seen_here[k] - 1].figures = c->figures;
 		} else {
-			add_figures(&g->here[g->seen_here[k] - 1].f, &c->f);
+			add_caller(g, &g->here[g->seen_here[k] - 1], c);
 		}
 	}
 	for (uint32_t i = 0; i < n; i++)
@@ -147,7 +215,7 @@ static void add_callers(struct regroup *g, struct pl_stat *to, uint32_t n)
 		uint32_t *seen = &g->seen_before[g->here[i].caller];
 
 		if (*seen) {
-			add_figures(&list[*seen - 1].f, &g->here[i].f);
+			add_caller(g, &list[*seen - 1], &g->here[i]);
 		} else {
 			list[to->n_callers] = g->here[i];
 			*seen = ++to->n_callers;
@@ -166,10 +234,10 @@ static void merge_members(struct regroup *g, uint32_t k)
 		const struct pl_stat *s = &g->from->stats[g->members[m]];
 
 		if (m == g->start[k]) {
-			to->f = s->f;
+			to->figures = s->figures;
 			to->qualname = s->qualname;
 		} else {
-			add_figures(&to->f, &s->f);
+			add_stat(g, to, s);
 		}
 		to->is_item |= s->is_item;
 		add_callers(g, to, relabel_callers(g, s));
@@ -178,49 +246,53 @@ static void merge_members(struct regroup *g, uint32_t k)
 		g->seen_before[g->to.callers[to->first_caller + i].caller] = 0;
 }
 
+static int merge(struct regroup *g, struct pl_error *err)
+{
+	struct pl_stats *stats = g->from;
+	int rc = regroup_alloc(g, err);
+
+	if (rc)
+		return rc;
+	group(g);
+	for (uint32_t k = 0; k < g->labels.n; k++)
+		merge_members(g, k);
+	if (g->failed) {
+		stats->n_sums = g->first_sum;
+		return no_memory(err);
+	}
+	free(stats->stats);
+	free(stats->callers);
+	stats->stats = g->to.stats;
+	stats->callers = g->to.callers;
+	stats->n = g->labels.n;
+	stats->n_callers = g->to.n_callers;
+	g->to.stats = NULL;
+	g->to.callers = NULL;
+	return 0;
+}
+
 /* Replace @stats by itself under new labels. */
 static int regroup(struct pl_stats *stats, bool overwrite,
 		   struct pl_label (*relabel)(struct pl_label),
 		   struct pl_error *err)
 {
-	struct regroup g = { .from = stats, .overwrite = overwrite };
-	int rc = regroup_alloc(&g, err);
+	struct regroup g = { .from = stats, .overwrite = overwrite,
+			     .first_sum = stats->n_sums };
+	int rc = number_stats(&g, relabel, err);
 
-	if (!rc)
-		rc = number_stats(&g, relabel, err);
-	if (rc) {
-		pl_stats_release(&g.to);
-	} else {
-		g.to.n = g.labels.n;
-		for (uint32_t k = 0; k < g.to.n; k++) {
-			merge_members(&g, k);
-			g.to.n_items += g.to.stats[k].is_item;
-		}
-		pl_stats_release(stats);
-		*stats = g.to;
-	}
+	/* Without equal labels the numbers are the indices. */
+	for (uint32_t i = 0; !rc && g.labels.n == stats->n && i < stats->n; i++)
+		stats->stats[i].label = g.labels.labels[i];
+	if (!rc && g.labels.n < stats->n)
+		rc = merge(&g, err);
+	stats->n_items = 0;
+	for (uint32_t i = 0; i < stats->n; i++)
+		stats->n_items += stats->stats[i].is_item;
 	regroup_release(&g);
 	return rc;
 }
 
 /* ------------------------------------------------------------------------ */
-
-static struct pl_stat_figures seconds(const struct pl_figures *f,
-				      const struct pl_both_times *both)
-{
-	return (struct pl_stat_figures){
-		.nc = f->calls + f->resumes,
-		.cc = f->primitive,
-		.tt = (double)f->self_ns * 1e-9,
-		.ct = (double)f->cum_ns * 1e-9,
-		.resumes = f->resumes,
-		.self_ns = f->self_ns,
-		.cum_ns = f->cum_ns,
-		.min_ns = f->min_ns,
-		.max_ns = f->min_ns < 0 ? -1 : f->max_ns,
-		.both = *both,
-	};
-}
 
 /* @place: index of a function -> of its stat. */
 static void copy_edges(struct pl_stats *stats, const struct pl_profile *p,
@@ -238,11 +310,9 @@ static void copy_edges(struct pl_stats *stats, const struct pl_profile *p,
 	for (uint32_t i = 0; i < p->n_edges; i++) {
 		const struct pl_pedge *e = &p->edges[i];
 		struct pl_stat *s = &stats->stats[place[e->callee]];
-		struct pl_stat_caller *c =
-			&stats->callers[s->first_caller + s->n_callers++];
 
-		c->caller = place[e->caller];
-		c->f = seconds(&e->f, &e->both);
+		stats->callers[s->first_caller + s->n_callers++] =
+			(struct pl_stat_caller){ place[e->caller], i };
 	}
 	stats->n_callers = p->n_edges;
 }
@@ -262,7 +332,7 @@ static void copy_funcs(struct pl_stats *stats, const struct pl_profile *p,
 				.label = { f->file, f->name, f->line },
 				.qualname = f->qualname,
 				.is_item = is_item,
-				.f = seconds(&f->f, &f->both),
+				.figures = i,
 			};
 		}
 }
@@ -276,19 +346,21 @@ int pl_stats_init(struct pl_stats *stats, const struct pl_profile *profile,
 		  struct pl_error *err)
 {
 	uint32_t *place = alloc(profile->n_funcs, sizeof(*place));
-	int rc;
+	int rc = 0;
 
 	memset(stats, 0, sizeof(*stats));
+	stats->profile = profile;
 	stats->stats = alloc(profile->n_funcs, sizeof(*stats->stats));
 	stats->callers = alloc(profile->n_edges, sizeof(*stats->callers));
 	if (!place || !stats->stats || !stats->callers) {
-		rc = pl_fail(err, PL_ERR_NOMEM, "out of memory");
+		rc = no_memory(err);
 	} else {
 		copy_funcs(stats, profile, place);
 		copy_edges(stats, profile, place);
-		rc = regroup(stats, false, same_label, err);
 	}
 	free(place);
+	if (!rc)
+		rc = regroup(stats, false, same_label, err);
 	if (rc)
 		pl_stats_release(stats);
 	return rc;
@@ -309,5 +381,6 @@ void pl_stats_release(struct pl_stats *stats)
 {
 	free(stats->stats);
 	free(stats->callers);
+	free(stats->sums);
 	memset(stats, 0, sizeof(*stats));
 }

@@ -37,28 +37,81 @@ struct pl_stat_figures {
 	struct pl_both_times both;	/* self_ns and cum_ns are of these */
 };
 
+/*
+ * Figures by number: those of the profile itself, which are not copied (there
+ * may be millions), and behind them those of what was added up.
+ */
+typedef uint32_t pl_stat_number;
+
 /* One item of a callers dictionary. */
 struct pl_stat_caller {
 	uint32_t caller;		/* index of pl_stats.stats */
-	struct pl_stat_figures f;
+	pl_stat_number figures;		/* below n_edges: of that edge */
 };
 
 /* One item of the dictionary; or, behind those, what is but a caller. */
 struct pl_stat {
 	struct pl_label label;
 	const char *qualname;		/* of the first that has the label */
-	bool is_item;
-	struct pl_stat_figures f;
+	pl_stat_number figures;		/* below n_funcs: of that function */
 	uint32_t first_caller, n_callers; /* in pl_stats.callers */
+	bool is_item;
 };
 
-/* Owned by the caller.  Text is borrowed from the profile. */
+/* Owned by the caller.  The profile is borrowed, and its text. */
 struct pl_stats {
+	const struct pl_profile *profile;
 	struct pl_stat *stats;
 	uint32_t n, n_items;
 	struct pl_stat_caller *callers;	/* those of stat 0, of stat 1, ... */
 	uint32_t n_callers;
+	struct pl_stat_figures *sums;	/* of what was added up */
+	uint32_t n_sums, sums_capacity;
 };
+
+static inline struct pl_stat_figures
+pl_stat_seconds(const struct pl_profile *p, const struct pl_figures *f,
+		const struct pl_times *other)
+{
+	struct pl_times t = { f->self_ns, f->cum_ns };
+
+	return (struct pl_stat_figures){
+		.nc = f->calls + f->resumes,
+		.cc = f->primitive,
+		.tt = (double)f->self_ns * 1e-9,
+		.ct = (double)f->cum_ns * 1e-9,
+		.resumes = f->resumes,
+		.self_ns = f->self_ns,
+		.cum_ns = f->cum_ns,
+		.min_ns = f->min_ns,
+		.max_ns = f->min_ns < 0 ? -1 : f->max_ns,
+		.both.raw = p->compensated ? *other : t,
+		.both.comp = p->compensated ? t : *other,
+	};
+}
+
+/* The figures of a stat; of a caller. */
+static inline struct pl_stat_figures
+pl_stat_figures_of(const struct pl_stats *s, const struct pl_stat *stat)
+{
+	const struct pl_profile *p = s->profile;
+
+	if (stat->figures >= p->n_funcs)
+		return s->sums[stat->figures - p->n_funcs];
+	return pl_stat_seconds(p, &p->funcs[stat->figures].f,
+			       &p->funcs[stat->figures].other);
+}
+
+static inline struct pl_stat_figures
+pl_stat_caller_figures(const struct pl_stats *s, pl_stat_number figures)
+{
+	const struct pl_profile *p = s->profile;
+
+	if (figures >= p->n_edges)
+		return s->sums[figures - p->n_edges];
+	return pl_stat_seconds(p, &p->edges[figures].f,
+			       &p->edges[figures].other);
+}
 
 /* From a loaded profile.  Functions that share a label are added up.
  * PL_ERR_NOMEM; @stats is empty then. */

@@ -214,19 +214,20 @@ enum seen {
 
 struct sums {
 	struct pl_figures f;
-	struct pl_both_times both;
+	struct pl_times other;
 };
 
 /*
  * Figures are added up here and not by SQL: an array by function id, and
  * sorted pairs, take less time than GROUP BY, and a sum that is too big (of a
- * damaged recording) stops at the greatest number instead of failing.
+ * damaged recording) stops at the greatest number instead of failing.  The
+ * array is the one of the functions to be: by id first, and then, when their
+ * names are read, without gaps.
  */
 struct loader {
 	struct pl_store *store;
 	struct pl_error *err;
 	struct pl_profile *out;
-	struct sums *sums;		/* by function id */
 	uint8_t *seen;			/* by function id: enum seen */
 	uint32_t *index;		/* function id -> index in out */
 	uint32_t n_ids;
@@ -258,12 +259,6 @@ static void add_times(struct pl_times *to, const struct pl_times *t)
 	to->cum_ns = pl_add_ns(to->cum_ns, t->cum_ns);
 }
 
-static void add_both(struct pl_both_times *to, const struct pl_both_times *b)
-{
-	add_times(&to->raw, &b->raw);
-	add_times(&to->comp, &b->comp);
-}
-
 static struct pl_times read_times(sqlite3_stmt *stmt, int at)
 {
 	return (struct pl_times){
@@ -275,18 +270,15 @@ static struct pl_times read_times(sqlite3_stmt *stmt, int at)
 static struct sums read_sums(const struct loader *l, sqlite3_stmt *stmt,
 			     int at)
 {
-	const struct pl_both_times both = {
-		.raw = read_times(stmt, at + 3),
-		.comp = read_times(stmt, at + 5),
-	};
-	const struct pl_times *t = l->out->compensated ? &both.comp
-						       : &both.raw;
+	int times = at + (l->out->compensated ? 5 : 3);
+	int other = at + (l->out->compensated ? 3 : 5);
+	const struct pl_times t = read_times(stmt, times);
 	struct pl_figures f = {
 		.calls = (uint64_t)sqlite3_column_int64(stmt, at),
 		.resumes = (uint64_t)sqlite3_column_int64(stmt, at + 1),
 		.primitive = (uint64_t)sqlite3_column_int64(stmt, at + 2),
-		.self_ns = t->self_ns,
-		.cum_ns = t->cum_ns,
+		.self_ns = t.self_ns,
+		.cum_ns = t.cum_ns,
 		.min_ns = -1,
 	};
 
@@ -294,7 +286,7 @@ static struct sums read_sums(const struct loader *l, sqlite3_stmt *stmt,
 		f.min_ns = sqlite3_column_int64(stmt, at + 7);
 		f.max_ns = sqlite3_column_int64(stmt, at + 8);
 	}
-	return (struct sums){ .f = f, .both = both };
+	return (struct sums){ f, read_times(stmt, other) };
 }
 
 /* A function id as an index; 0, which no row has, for what is out of range. */
@@ -316,10 +308,10 @@ static int add_thread_figures(struct loader *l, sqlite3_stmt *stmt,
 		uint32_t id = read_id(l, stmt, 0);
 
 		if (!(l->seen[id] & SEEN))
-			l->sums[id].f.min_ns = -1;
+			l->out->funcs[id].f.min_ns = -1;
 		l->seen[id] |= SEEN;
-		add(&l->sums[id].f, &sums.f);
-		add_both(&l->sums[id].both, &sums.both);
+		add(&l->out->funcs[id].f, &sums.f);
+		add_times(&l->out->funcs[id].other, &sums.other);
 	}
 	sqlite3_reset(stmt);
 	return rc;
@@ -337,13 +329,18 @@ static int by_pair(const void *a, const void *b)
 /* Pairs of several threads: those that are equal become one. */
 static void merge_edges(struct pl_profile *p)
 {
-	uint32_t n = 0;
+	uint32_t n = 0, sorted = 1;
 
-	qsort(p->edges, p->n_edges, sizeof(*p->edges), by_pair);
+	/* Those of one thread are, and sorting takes memory. */
+	while (sorted < p->n_edges &&
+	       by_pair(&p->edges[sorted - 1], &p->edges[sorted]) <= 0)
+		sorted++;
+	if (sorted < p->n_edges)
+		qsort(p->edges, p->n_edges, sizeof(*p->edges), by_pair);
 	for (uint32_t i = 0; i < p->n_edges; i++) {
 		if (n && !by_pair(&p->edges[n - 1], &p->edges[i])) {
 			add(&p->edges[n - 1].f, &p->edges[i].f);
-			add_both(&p->edges[n - 1].both, &p->edges[i].both);
+			add_times(&p->edges[n - 1].other, &p->edges[i].other);
 		} else {
 			p->edges[n++] = p->edges[i];
 		}
@@ -393,12 +390,12 @@ static int add_thread_edges(struct loader *l, sqlite3_stmt *stmt,
 			break;
 		}
 		sums = read_sums(l, stmt, 2);
-		*e = (struct pl_pedge){ caller, callee, sums.f, sums.both };
+		*e = (struct pl_pedge){ caller, callee, sums.f, sums.other };
 		for (int i = 0; i < 2; i++) {
 			uint32_t id = i ? callee : caller;
 
 			if (!l->seen[id])
-				l->sums[id].f.min_ns = -1;
+				l->out->funcs[id].f.min_ns = -1;
 			l->seen[id] |= SEEN_IN_PAIR;
 		}
 	}
@@ -454,9 +451,10 @@ static int read_func(struct loader *l, sqlite3_stmt *stmt, uint32_t id)
 	struct pl_pfunc *f = &l->out->funcs[l->out->n_funcs];
 	const char *file = pl_db_text(stmt, 0);
 
-	*f = (struct pl_pfunc){ .id = id, .f = l->sums[id].f,
-				.both = l->sums[id].both,
-				.only_calls = l->seen[id] == SEEN_IN_PAIR };
+	/* Its own figures, further back. */
+	*f = l->out->funcs[id];
+	f->id = id;
+	f->only_calls = l->seen[id] == SEEN_IN_PAIR;
 	/* Neighbours often come from one file. */
 	f->file = l->out->n_funcs && !strcmp(f[-1].file, file) ?
 		  f[-1].file : copy_column(l, stmt, 0);
@@ -465,8 +463,10 @@ static int read_func(struct loader *l, sqlite3_stmt *stmt, uint32_t id)
 	f->kind = pl_kind_parse(pl_db_text(stmt, 3));
 	if (!f->file || !f->name)
 		return no_memory(l);
-	if (sqlite3_column_type(stmt, 4) != SQLITE_NULL &&
-	    !(f->qualname = copy_column(l, stmt, 4)))
+	if (!strcmp(pl_db_text(stmt, 4), f->name))
+		f->qualname = f->name;
+	else if (sqlite3_column_type(stmt, 4) != SQLITE_NULL &&
+		 !(f->qualname = copy_column(l, stmt, 4)))
 		return no_memory(l);
 	if (sqlite3_column_type(stmt, 5) != SQLITE_NULL &&
 	    !(f->module = copy_column(l, stmt, 5)))
@@ -478,14 +478,9 @@ static int read_func(struct loader *l, sqlite3_stmt *stmt, uint32_t id)
 static int read_funcs(struct loader *l)
 {
 	sqlite3_stmt *stmt;
-	uint32_t n = 0;
+	void *less;
 	int rc;
 
-	for (uint32_t id = 1; id < l->n_ids; id++)
-		n += l->seen[id] != 0;
-	l->out->funcs = calloc((size_t)n + 1, sizeof(*l->out->funcs));
-	if (!l->out->funcs)
-		return no_memory(l);
 	rc = pl_db_prepare(l->store, &stmt, "SELECT filename, line, name, "
 			   "kind, qualname, module FROM functions "
 			   "WHERE id = ?", l->err);
@@ -503,6 +498,10 @@ static int read_funcs(struct loader *l)
 		sqlite3_reset(stmt);
 	}
 	sqlite3_finalize(stmt);
+	less = rc ? NULL : realloc(l->out->funcs, ((size_t)l->out->n_funcs +
+				   1) * sizeof(*l->out->funcs));
+	if (less)
+		l->out->funcs = less;
 	return rc;
 }
 
@@ -527,10 +526,10 @@ static int loader_init(struct loader *l)
 			       "function of number %lld", l->store->path,
 			       (long long)n);
 	l->n_ids = (uint32_t)n;
-	l->sums = calloc(l->n_ids, sizeof(*l->sums));
+	l->out->funcs = calloc(l->n_ids, sizeof(*l->out->funcs));
 	l->seen = calloc(l->n_ids, sizeof(*l->seen));
 	l->index = calloc(l->n_ids, sizeof(*l->index));
-	return l->sums && l->seen && l->index ? 0 : no_memory(l);
+	return l->out->funcs && l->seen && l->index ? 0 : no_memory(l);
 }
 
 static int load(struct loader *l, const struct pl_select *sel, bool with_edges)
@@ -584,7 +583,6 @@ int pl_store_load(struct pl_store *store, const struct pl_select *sel,
 	if (rc)
 		return rc;
 	rc = pl_db_end(store, load(&l, sel, with_edges), err);
-	free(l.sums);
 	free(l.seen);
 	free(l.index);
 	if (rc)

@@ -148,30 +148,33 @@ struct pl_times {
 	int64_t self_ns, cum_ns;
 };
 
-/* Of a profile that was loaded: figures have either, as was asked for; here is
- * the other one beside it.  They are equal where the cost is not known. */
 struct pl_both_times {
 	struct pl_times raw, comp;
 };
 
-/* A function of a loaded profile.  Text is owned by the profile. */
+/*
+ * A function of a loaded profile.  Text is owned by the profile.  Figures have
+ * the times that were asked for, raw or compensated; @other has the other ones,
+ * which are equal where the cost is not known.  There may be millions: keep it
+ * small.
+ */
 struct pl_pfunc {
 	int64_t id;			/* row of `functions`; 0: none yet */
 	const char *file;		/* "~" for C functions, as in pstats */
 	const char *name;
 	const char *qualname, *module;	/* or NULL */
 	int line;
-	enum pl_func_kind kind;
+	enum pl_func_kind kind : 8;
 	bool only_calls;		/* no figures, it is but in a pair */
 	struct pl_figures f;
-	struct pl_both_times both;
+	struct pl_times other;
 };
 
 /* One function called by another: indices of a profile's funcs. */
 struct pl_pedge {
 	uint32_t caller, callee;
 	struct pl_figures f;
-	struct pl_both_times both;
+	struct pl_times other;
 };
 
 /* One run, or a part of it, added up over its threads: what pstats knows. */

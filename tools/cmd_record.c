@@ -215,6 +215,7 @@ static int run(const struct pl_cmd *cmd, int argc, char **argv)
 	r.cmd = cmd;
 	pl_options_init(&r.options);
 	pl_uuid_make(r.options.run);
+	pl_store_trust_run(r.options.run);
 	r.options.collected = true;
 	status = parse(&r, argc, argv, &command);
 	if (status < 0)

@@ -6,6 +6,8 @@ core_sources = \
 	%reldir%/clock.h \
 	%reldir%/costs.c \
 	%reldir%/costs.h \
+	%reldir%/fallback.c \
+	%reldir%/fallback.h \
 	%reldir%/format.h \
 	%reldir%/live.c \
 	%reldir%/live.h \

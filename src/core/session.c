@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "core/clock.h"
+#include "core/fallback.h"
 #include "core/live.h"
 #include "core/notice.h"
 #include "core/recorder_inline.h"
@@ -407,6 +408,8 @@ static void reborn(struct pl_session *s, struct pl_tls *tls)
 				       err.text, -1);
 		return;
 	}
+	if (*err.text && s->complain)
+		s->complain(&err);
 	s->rec.header->flags |= PL_REC_F_FORKED |
 		(s->state == PL_SESSION_ON ? 0 : PL_REC_F_STOPPED);
 	s->rec.header->python = copy_str(&s->rec, &from, old.python);
@@ -686,25 +689,6 @@ void pl_session_join(struct pl_session *s, const uint8_t run[16],
 	s->rec.header->label = put_str(&s->rec, label, len);
 }
 
-/* A folder of ours for recordings that can't lie beside their database. */
-static bool fallback_folder(char *dir, size_t size)
-{
-	const char *base = getenv("XDG_RUNTIME_DIR");
-	struct stat st;
-	int n;
-
-	if (base && *base == '/')
-		n = snprintf(dir, size, "%s/proflite", base);
-	else
-		n = snprintf(dir, size, "/tmp/proflite-%u", (unsigned)getuid());
-	if (n < 0 || (size_t)n >= size)
-		return false;
-	if (mkdir(dir, 0700) && errno != EEXIST)
-		return false;
-	return !lstat(dir, &st) && S_ISDIR(st.st_mode) &&
-	       st.st_uid == getuid() && !(st.st_mode & 022);
-}
-
 static int create_in(struct pl_session *s, const char *stem,
 		     const uint8_t uuid[16], struct pl_error *err)
 {
@@ -753,12 +737,29 @@ static void tell_children(const struct pl_session *s)
 	memcpy(pl_session_parent_digits, hex, 32);
 }
 
+/* Create the recording where the calling user may. */
+static int create_elsewhere(struct pl_session *s, const uint8_t uuid[16],
+			    struct pl_error *err)
+{
+	const char *slash = strrchr(s->options.out, '/');
+	char dir[512], stem[1024];
+
+	for (unsigned int i = 0; i < PL_N_FALLBACKS; i++) {
+		if (!pl_fallback_make(i, dir, sizeof(dir)))
+			continue;
+		snprintf(stem, sizeof(stem), "%s%.255s", dir, slash);
+		if (!create_in(s, stem, uuid, err)) {
+			s->is_elsewhere = true;
+			return 0;
+		}
+	}
+	return PL_ERR_SYS;
+}
+
 static int open_process(struct pl_session *s, const uint8_t uuid[16],
 			struct pl_error *err)
 {
 	struct pl_error first = { 0 }, second = { 0 };
-	char dir[512], stem[1024];
-	const char *slash;
 	uint8_t id[16];
 	int rc;
 
@@ -774,12 +775,10 @@ static int open_process(struct pl_session *s, const uint8_t uuid[16],
 	if (pl_uuid_is_zero(s->options.run))
 		pl_uuid_make(s->options.run);
 	s->all_threads = true;
+	s->is_elsewhere = false;
 	rc = create_in(s, s->options.out, id, &first);
-	if (rc && fallback_folder(dir, sizeof(dir))) {
-		slash = strrchr(s->options.out, '/');
-		snprintf(stem, sizeof(stem), "%s%.255s", dir, slash);
-		rc = create_in(s, stem, id, &second);
-	}
+	if (rc)
+		rc = create_elsewhere(s, id, &second);
 	if (rc)
 		rc = pl_recording_create(&s->rec, NULL, s->options.clock,
 					 &second);
@@ -804,6 +803,14 @@ bool pl_session_tell(const struct pl_session *s, enum pl_notice_kind kind)
 			      s->rec.path ? s->rec.path : "", s->rec.fd);
 }
 
+static bool make_fallback(char *dir, size_t size)
+{
+	for (unsigned int i = 0; i < PL_N_FALLBACKS; i++)
+		if (pl_fallback_make(i, dir, size))
+			return true;
+	return false;
+}
+
 /* A file for what belongs to the database @db, in our fallback folder. */
 static int open_fallback(const char *db, const struct pl_rec_header *h,
 			 char *path, size_t size, struct pl_error *err)
@@ -812,7 +819,7 @@ static int open_fallback(const char *db, const struct pl_rec_header *h,
 	char dir[512], hex[33];
 	int fd, n;
 
-	if (!fallback_folder(dir, sizeof(dir)))
+	if (!make_fallback(dir, sizeof(dir)))
 		return pl_fail(err, PL_ERR_SYS, "there is no folder to keep "
 			       "a recording in");
 	pl_uuid_format(h->uuid, hex);

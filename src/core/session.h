@@ -75,6 +75,8 @@ struct pl_session {
 	/* Where to say that something went wrong in a child. */
 	void (*complain)(const struct pl_error *err);
 
+	bool is_elsewhere;		/* the recording is in a fallback folder */
+
 	struct pl_recorder_priv *recorders; /* in use, newest first */
 	struct pl_recorder_priv *ended;	/* last ended first */
 	uint32_t n_recorders;		/* of both lists */

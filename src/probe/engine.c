@@ -452,6 +452,9 @@ void pl_engine_finish(enum pl_end end, int status, bool may_ingest)
 	/* It comes after us all the same. */
 	if (rc == PL_ERR_BUSY && s->options.collected && s->rec.path)
 		rc = 0;
+	/* Without a launcher, where the recording stays has been said at the start. */
+	if (rc == PL_ERR_SYS && s->is_elsewhere)
+		rc = 0;
 	if (rc || has_lost(s, &err))
 		pl_engine_complain(&err);
 	if (rc && s->options.collected)

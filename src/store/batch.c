@@ -76,15 +76,24 @@ int pl_batch_commit(struct pl_batch *b, struct pl_error *err)
 	return rc;
 }
 
+int pl_batch_store(struct pl_batch *b, struct pl_store **store,
+		   struct pl_error *err)
+{
+	int rc = b->store ? 0 : pl_store_open(&b->store, b->db, PL_STORE_WRITE,
+					      b->busy_ms, err);
+
+	*store = b->store;
+	return rc;
+}
+
 static int begin(struct pl_batch *b, struct pl_error *err)
 {
-	int rc = 0;
+	struct pl_store *store;
+	int rc;
 
 	if (b->is_open)
 		return 0;
-	if (!b->store)
-		rc = pl_store_open(&b->store, b->db, PL_STORE_WRITE,
-				   b->busy_ms, err);
+	rc = pl_batch_store(b, &store, err);
 	if (!rc)
 		rc = pl_db_begin(b->store, err);
 	b->is_open = !rc;

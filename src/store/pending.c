@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include <config.h>
 
-#include "store/store.h"
+#include "store/db.h"
 
+#include "core/fallback.h"
 #include "core/live.h"
+#include "core/uuid.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +35,16 @@ struct scan {
 	int fd;				/* of the folder at hand */
 	const char *folder;
 	bool is_fallback;
+	bool is_foreign;		/* that folder is another user's */
 };
+
+/* The run whose recordings are accepted from every user, or NULL. */
+static const uint8_t *trusted_run;
+
+void pl_store_trust_run(const uint8_t run[16])
+{
+	trusted_run = run;
+}
 
 /* Delete what @fd is, unless the name means another file by now. */
 static void delete_file(int folder_fd, const char *name, int fd)
@@ -87,6 +99,45 @@ static bool is_for(const struct scan *s, const struct pl_recfile *rf)
 	return s->has_folder && stat_folder_of(path, &st) &&
 	       st.st_dev == s->db_folder.st_dev &&
 	       st.st_ino == s->db_folder.st_ino;
+}
+
+/* ----------------------------------------------------- other users' -- */
+
+/* Is @run in the database?  Only who can read that knows its runs. */
+static bool is_known_run(struct scan *s, const uint8_t run[16])
+{
+	struct pl_store *store;
+	sqlite3_stmt *stmt;
+	struct stat st;
+	char uuid[33];
+	int64_t id = 0;
+
+	if (stat(s->db_path, &st) || (st.st_mode & 044) ||
+	    pl_batch_store(s->batch, &store, s->err))
+		return false;
+	if (pl_db_prepare(store, &stmt, "SELECT id FROM runs "
+			  "WHERE uuid = ?", s->err))
+		return false;
+	pl_uuid_format(run, uuid);
+	pl_db_bind(stmt, "s", uuid);
+	pl_db_value(store, stmt, &id, s->err);
+	sqlite3_finalize(stmt);
+	return id;
+}
+
+/*
+ * A process that has become another user leaves its recording in that user's
+ * folder, where everybody else could have put one.  The run tells them apart:
+ * 16 random bytes that only the processes of the run know.
+ */
+static bool is_accepted(struct scan *s, const struct pl_recfile *rf)
+{
+	const uint8_t *run = rf->header.run_uuid;
+
+	if (!s->is_foreign || pl_uuid_is_zero(run))
+		return !s->is_foreign;
+	return (trusted_run && !memcmp(run, trusted_run, 16)) ||
+	       is_known_run(s, run);
 }
 
 /* -------------------------------------------------------- one recording -- */
@@ -187,6 +238,17 @@ static int take_dead(struct scan *s, const char *name, int fd,
 	return 0;
 }
 
+static void refuse(struct scan *s, const char *name, int fd)
+{
+	struct pl_error e = { 0 };
+	struct stat st = { 0 };
+
+	fstat(fd, &st);
+	pl_fail(&e, PL_ERR_FORMAT, "it belongs to user %u, and not to a run "
+		"that is in the database", (unsigned int)st.st_uid);
+	tell(s, name, PL_FOUND_BAD, NULL, &e);
+}
+
 static int take(struct scan *s, const char *name)
 {
 	struct pl_error e = { 0 };
@@ -205,10 +267,13 @@ static int take(struct scan *s, const char *name)
 		return 0;
 	}
 	if (pl_recfile_open_fd(&rf, fd, name, &e)) {
-		take_unreadable(s, name, fd, &e);
+		if (!s->is_foreign)
+			take_unreadable(s, name, fd, &e);
 	} else {
 		if (!is_for(s, &rf))
 			;
+		else if (!is_accepted(s, &rf))
+			refuse(s, name, fd);
 		else if (pl_live_is(fd, &rf.header))
 			tell(s, name, PL_FOUND_ALIVE, &rf, NULL);
 		else
@@ -260,14 +325,11 @@ static bool list_names(const struct scan *s, DIR *dir, struct names *list)
 	return true;
 }
 
-static int scan_folder(struct scan *s, const char *folder)
+static int scan_open_folder(struct scan *s, const char *folder, DIR *dir)
 {
 	struct names list = { 0 };
-	DIR *dir = opendir(folder);
 	int rc = 0;
 
-	if (!dir)
-		return 0;
 	s->fd = dirfd(dir);
 	s->folder = folder;
 	if (!list_names(s, dir, &list))
@@ -283,33 +345,58 @@ static int scan_folder(struct scan *s, const char *folder)
 	return rc;
 }
 
-/* Only what we alone can have put there. */
-static int scan_fallback(struct scan *s, const char *folder)
+static int scan_folder(struct scan *s, const char *folder)
 {
-	struct stat st;
+	DIR *dir = opendir(folder);
 
-	if (lstat(folder, &st) || !S_ISDIR(st.st_mode) ||
-	    st.st_uid != getuid() || (st.st_mode & 022))
+	return dir ? scan_open_folder(s, folder, dir) : 0;
+}
+
+/* Only what one user alone can have put there: we, or (@foreign) another. */
+static int scan_fallback(struct scan *s, const char *folder, bool foreign)
+{
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st;
+	DIR *dir;
+
+	if (fd < 0)
 		return 0;
-	return scan_folder(s, folder);
+	if (fstat(fd, &st) || (st.st_mode & 022) ||
+	    (st.st_uid != geteuid()) != foreign || !(dir = fdopendir(fd))) {
+		close(fd);
+		return 0;
+	}
+	s->is_foreign = foreign;
+	return scan_open_folder(s, folder, dir);
+}
+
+/* Root alone can look, and its processes alone can have become another user. */
+static int scan_foreign(struct scan *s)
+{
+	static const char *const patterns[] = PL_FALLBACKS_OF_ALL;
+	glob_t found;
+	int rc = 0;
+
+	for (size_t i = 0; i < sizeof(patterns) / sizeof(*patterns); i++) {
+		if (glob(patterns[i], 0, NULL, &found))
+			continue;
+		for (size_t k = 0; !rc && k < found.gl_pathc; k++)
+			rc = scan_fallback(s, found.gl_pathv[k], true);
+		globfree(&found);
+	}
+	return rc;
 }
 
 static int scan_fallbacks(struct scan *s)
 {
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	char folder[PATH_MAX];
 	int rc = 0;
 
 	s->is_fallback = true;
-	if (runtime && *runtime == '/') {
-		snprintf(folder, sizeof(folder), "%s/proflite", runtime);
-		rc = scan_fallback(s, folder);
-	}
-	if (rc)
-		return rc;
-	snprintf(folder, sizeof(folder), "/tmp/proflite-%u",
-		 (unsigned)getuid());
-	return scan_fallback(s, folder);
+	for (unsigned int i = 0; !rc && i < PL_N_FALLBACKS; i++)
+		if (pl_fallback_name(i, folder, sizeof(folder)))
+			rc = scan_fallback(s, folder, false);
+	return rc || geteuid() ? rc : scan_foreign(s);
 }
 
 int pl_store_ingest_pending(const char *db_path, int busy_ms,

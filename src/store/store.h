@@ -84,6 +84,9 @@ int pl_batch_add(struct pl_batch *batch, const struct pl_recfile *rf,
 		 int folder, const char *name, int fd,
 		 struct pl_ingest_result *result, struct pl_error *err);
 int pl_batch_commit(struct pl_batch *batch, struct pl_error *err);
+/* Open its database, if that is not done yet; @store is the batch's. */
+int pl_batch_store(struct pl_batch *batch, struct pl_store **store,
+		   struct pl_error *err);
 
 /* What is not committed stays in its files. */
 void pl_batch_free(struct pl_batch *batch);
@@ -104,6 +107,14 @@ typedef void pl_found_fn(void *ctx, const char *path, enum pl_found what,
 int pl_store_ingest_pending(const char *db_path, int busy_ms,
 			    pl_found_fn *found, void *ctx,
 			    struct pl_error *err);
+
+/*
+ * A process that became another user leaves its recording in that user's
+ * fallback folder, which root looks into as well.  What is found there is
+ * accepted if its run is in the database (and nobody else can read that), or
+ * if it is @run, which stays the caller's: the run that this program began.
+ */
+void pl_store_trust_run(const uint8_t run[16]);
 
 /* The process's own finish: open, ingest, delete the recording on success (also
  * when somebody else was faster). */

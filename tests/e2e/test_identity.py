@@ -3,9 +3,11 @@
 environments, and how a process ended."""
 
 import os
+import subprocess
 import textwrap
+from pathlib import Path
 
-from harness import PACKAGE, Case
+from harness import LIBRARY, PACKAGE, TOOL, Case
 
 LEAF = """
     import os, sys
@@ -463,3 +465,170 @@ class Environments(Identified):
         done = self.record([app, libraries[-1], "/bin/true", *libraries])
         self.assertEqual((done.stdout, done.stderr),
                          ("0 b''\n0 b''\n", ""))
+
+
+NOBODY = 65534
+
+
+class Users(Identified):
+    """The user at the end is not the user at the start."""
+
+    APP = """
+        import signal
+        %s
+        for i in range(3):
+            pid = os.fork()
+            if not pid:
+                work()
+                %s
+            os.waitpid(pid, 0)
+        """
+    DROP = "os.setgid(65534); os.setuid(65534)"
+    DIE = "os.kill(os.getpid(), signal.SIGKILL)"
+
+    def setUp(self):
+        if os.geteuid():
+            self.skipTest("only root can become another user")
+
+    def dropping(self, drop=DROP, end=DIE):
+        return self.script(textwrap.dedent(LEAF).replace(
+            "import proflite\n", "") + textwrap.dedent(self.APP) % (drop, end))
+
+    def foreign(self):
+        """What is left for this test's database in the other user's folder."""
+        return [n for n in os.listdir("/tmp/proflite-%d" % NOBODY)
+                if n.startswith(self.db.name + ".")
+                and str(self.db).encode() in Path(
+                    "/tmp/proflite-%d" % NOBODY, n).read_bytes()]
+
+    def check_all_arrived(self, processes=4):
+        self.assertEqual(self.ncalls("leaf"), 3000)
+        self.assertEqual(self.rows(
+            "select count(*), count(distinct run_id), count(parent_id) "
+            "from processes"), [(processes, 1, processes - 1)])
+        self.assertEqual(self.foreign(), [])
+        self.assertEqual(self.recordings(), [])
+
+    def test_workers_that_are_killed(self):
+        done = self.record([self.dropping()])
+        self.assertEqual((done.stdout, done.stderr), ("", ""))
+        self.check_all_arrived()
+
+    def test_workers_that_exit(self):
+        """The database is not theirs to open: the launcher comes after them,
+        and nothing is said."""
+        for end in "sys.exit()", "os._exit(0)":
+            done = self.record([self.dropping(end=end)])
+            self.assertEqual((done.stdout, done.stderr), ("", ""))
+            self.check_all_arrived()
+            self.db.unlink()
+
+    def test_effective_user_only(self):
+        """A process that is root at heart leaves root's folder alone."""
+        done = self.record([self.dropping("os.seteuid(65534)")])
+        self.assertEqual((done.stdout, done.stderr), ("", ""))
+        self.check_all_arrived()
+        if os.path.exists("/tmp/proflite-0"):
+            self.assertEqual(os.stat("/tmp/proflite-0").st_uid, 0)
+
+    def test_runtime_folder_of_the_first_user(self):
+        runtime = self.tmp / "runtime"
+        runtime.mkdir(mode=0o700)
+        done = self.record([self.dropping()],
+                           env={"XDG_RUNTIME_DIR": runtime})
+        self.assertEqual((done.stdout, done.stderr), ("", ""))
+        self.check_all_arrived()
+        self.assertEqual(list(runtime.iterdir()), [])
+
+    def test_without_a_launcher(self):
+        """Each process reports in one line where its recording is, and root's
+        next command takes them in."""
+        for end in self.DIE, "sys.exit()":
+            done = self.preload([self.dropping(end=end)])
+            *lines, last = done.stderr.splitlines()
+            self.assertRegex(last, "^proflite: cannot open .*the recording "
+                             "stays in %s" % self.db)
+            self.assertEqual(len(lines), 3, lines)
+            for line in lines:
+                self.assertRegex(line, r"^proflite: cannot create \S+: "
+                                 r"Permission denied; recording in "
+                                 r"/tmp/proflite-65534/\S+ instead$")
+            self.assertEqual(len(self.foreign()), 3)
+            self.assertEqual(self.tool("runs", self.db).stderr, "")
+            self.check_all_arrived()
+            self.db.unlink()
+
+    def refused(self, n):
+        done = self.tool("runs", self.db)
+        lines = done.stderr.splitlines()
+        self.assertEqual(len(lines), n, done.stderr)
+        for line in lines:
+            self.assertRegex(line, r"/tmp/proflite-65534/\S+ is left out: it "
+                             "belongs to user 65534, and not to a run that is "
+                             "in the database$")
+        self.assertEqual(len(self.foreign()), n)
+
+    def test_planted_recordings(self):
+        """What another user has put there, of a run that root has not begun,
+        stays out of root's database."""
+        self.record(["-c", "pass"])
+        self.preload([self.dropping()])
+        for name in self.recordings():
+            (self.tmp / name).unlink()
+        self.addCleanup(self.remove_foreign)
+        self.refused(3)
+        self.assertEqual(self.value("select count(*) from processes"), 1)
+        # Nor does a run let in those of another.
+        self.record(["-c", "pass"])
+        self.refused(3)
+        self.assertEqual(self.value("select count(*) from processes"), 2)
+
+    def test_database_that_others_can_read(self):
+        """They know its runs."""
+        self.preload([self.dropping(end="os._exit(0)")])
+        self.addCleanup(self.remove_foreign)
+        kept = [Path("/tmp/proflite-%d" % NOBODY, n) for n in self.foreign()]
+        text = [p.read_bytes() for p in kept]
+        self.tool("runs", self.db)
+        self.check_all_arrived()
+        os.chmod(self.db, 0o644)
+        for path, data in zip(kept, text):
+            path.write_bytes(data)
+            os.chown(path, NOBODY, NOBODY)
+        self.refused(3)
+
+    def remove_foreign(self):
+        for name in self.foreign():
+            Path("/tmp/proflite-%d" % NOBODY, name).unlink()
+
+    def test_folder_that_is_a_link(self):
+        """It is not followed: it would lead anywhere."""
+        self.preload([self.dropping()])
+        folder = Path("/tmp/proflite-%d" % (NOBODY - 1))
+        names = self.foreign()
+        self.assertEqual(len(names), 3)
+        away = self.tmp / "away"
+        away.mkdir(mode=0o700)
+        for name in names:
+            os.rename("/tmp/proflite-%d/%s" % (NOBODY, name), away / name)
+        os.chown(away, NOBODY, NOBODY)
+        folder.symlink_to(away)
+        self.addCleanup(folder.unlink)
+        self.tool("runs", self.db)
+        self.assertEqual(self.value("select count(*) from processes"), 1)
+        self.assertEqual(sorted(os.listdir(away)), sorted(names))
+
+    def test_program_that_another_user_starts(self):
+        """No process of the run is root's."""
+        if subprocess.run(["setpriv", "--reuid=65534", "--regid=65534",
+                           "--clear-groups", self.py.path, "-c", "pass"],
+                          env=self.environment({"LD_PRELOAD": LIBRARY}),
+                          capture_output=True).stderr:
+            self.skipTest("another user cannot read this Python, or proflite")
+        app = self.dropping(drop="")
+        os.chmod(self.tmp, 0o711)
+        done = self.command([TOOL, "record", "-o", self.db, "--", "setpriv",
+                             "--reuid=65534", "--regid=65534",
+                             "--clear-groups", self.py.path, app])
+        self.assertEqual((done.stdout, done.stderr), ("", ""))
+        self.check_all_arrived()

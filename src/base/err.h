@@ -20,6 +20,7 @@ enum pl_err {
 	PL_ERR_BUSY = -6,	/* locked by somebody else for too long */
 	PL_ERR_NOENT = -7,	/* no such file, run, function */
 	PL_ERR_SQL = -8,	/* SQLite said no: see the sentence */
+	PL_ERR_OWNER = -9,	/* another user's file: see owner.h */
 };
 
 /* Caller-owned; set_by whoever returns non-zero.  Empty until then. */

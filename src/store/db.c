@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "core/clock.h"
 #include "core/options.h"
+#include "store/schema.h"
 #include "store/schema_sql.h"
 
 #include <errno.h>
@@ -39,7 +40,10 @@ int pl_db_fail(struct pl_store *s, struct pl_error *err)
 {
 	int code = s->db ? sqlite3_errcode(s->db) : SQLITE_NOMEM;
 	int error = s->db ? sqlite3_system_errno(s->db) : 0;
+	int refused = pl_guard_refusal(s->guard, err);
 
+	if (refused)
+		return refused;
 	switch (code) {
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
@@ -334,21 +338,6 @@ static int pragma(struct pl_store *s, const char *sql, int64_t *value,
 	return rc;
 }
 
-/* A view in a table's place could be one whose rows never end. */
-static int check_tables(struct pl_store *s, struct pl_error *err)
-{
-	int64_t n = 0;
-	int rc = pragma(s, "SELECT count(*) FROM sqlite_schema WHERE "
-			"type = 'table' AND sql LIKE 'CREATE TABLE%' AND name "
-			"IN ('runs', 'processes', 'threads', 'functions', "
-			"'nodes', 'function_stats', 'call_stats')", &n, err);
-
-	if (rc || n == 7)
-		return rc;
-	return pl_fail(err, PL_ERR_FORMAT, "%s is damaged: tables of it are "
-		       "missing", s->path);
-}
-
 /* Whose is it?  *@fresh: nobody's yet.  In a transaction, for someone else may
  * be creating it. */
 static int check_owner(struct pl_store *s, bool *fresh, struct pl_error *err)
@@ -373,7 +362,7 @@ static int check_owner(struct pl_store *s, bool *fresh, struct pl_error *err)
 			       "record it again", s->path, (int)version,
 			       PL_STORE_VERSION);
 	if (app == PL_STORE_APPLICATION_ID && version == PL_STORE_VERSION)
-		return check_tables(s, err);
+		return pl_schema_check(s, "main", s->path, err);
 	*fresh = !app && !version && !n_tables;
 	if (*fresh)
 		return 0;
@@ -428,6 +417,8 @@ static int configure(struct pl_store *s, enum pl_store_mode mode,
 {
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
 	if (mode == PL_STORE_READ)
 		return pl_db_exec(s, "PRAGMA query_only = ON", err);
 	if (sqlite3_db_readonly(s->db, "main"))
@@ -438,21 +429,25 @@ static int configure(struct pl_store *s, enum pl_store_mode mode,
 			     "PRAGMA temp_store = MEMORY", err);
 }
 
+/*
+ * For reading, too, the file is opened for writing: a journal left by a killed
+ * writer has to be rolled back.  Where writing is not allowed SQLite only
+ * reads.  In another user's database (--trust) reading changes nothing.
+ */
 static int open_file(struct pl_store *s, enum pl_store_mode mode,
 		     struct pl_error *err)
 {
-	/* For reading, too: a journal left by a killed writer has to be rolled
-	 * back.  Where writing is not allowed SQLite only reads. */
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-	char *name;
-	int rc;
+	int flags = SQLITE_OPEN_NOMUTEX;
+	int rc = pl_guard_new(&s->guard, s->path, mode == PL_STORE_WRITE, err);
 
-	/* So that "file:x" and ":memory:" are names of files. */
-	name = sqlite3_mprintf("%s%s", *s->path == '/' ? "" : "./", s->path);
-	if (!name)
-		return pl_fail(err, PL_ERR_NOMEM, "no memory");
-	rc = sqlite3_open_v2(name, &s->db, flags, NULL);
-	sqlite3_free(name);
+	if (rc)
+		return rc;
+	if (mode == PL_STORE_READ && pl_guard_is_foreign(s->guard))
+		flags |= SQLITE_OPEN_READONLY;
+	else
+		flags |= SQLITE_OPEN_READWRITE;
+	rc = sqlite3_open_v2(pl_guard_name(s->guard, 0), &s->db, flags,
+			     pl_guard_vfs(s->guard));
 	if (rc != SQLITE_OK)
 		return pl_db_fail(s, err);
 	sqlite3_busy_handler(s->db, wait_while_busy, s);
@@ -490,6 +485,7 @@ void pl_store_close(struct pl_store *s)
 	if (!s)
 		return;
 	sqlite3_close(s->db);
+	pl_guard_free(s->guard);
 	free(s->path);
 	free(s);
 }

@@ -18,6 +18,7 @@
 #ifndef PL_STORE_DB_H
 #define PL_STORE_DB_H
 
+#include "store/guard.h"
 #include "store/store.h"
 
 #include <sqlite3.h>
@@ -27,6 +28,7 @@
 
 struct pl_store {
 	sqlite3 *db;
+	struct pl_guard *guard;		/* over the files that SQLite opens */
 	char *path;			/* as it was given, for sentences */
 	int busy_ms;
 	int64_t busy_until;		/* CLOCK_MONOTONIC, ns */

@@ -6,6 +6,8 @@ store_sources = \
 	%reldir%/command.h \
 	%reldir%/db.c \
 	%reldir%/db.h \
+	%reldir%/guard.c \
+	%reldir%/guard.h \
 	%reldir%/import.c \
 	%reldir%/ingest.c \
 	%reldir%/ingest.h \
@@ -16,6 +18,8 @@ store_sources = \
 	%reldir%/remarks.c \
 	%reldir%/rows.c \
 	%reldir%/runs.c \
+	%reldir%/schema.c \
+	%reldir%/schema.h \
 	%reldir%/status.c \
 	%reldir%/store.h
 

@@ -10,6 +10,7 @@
 #include <config.h>
 
 #include "store/ingest.h"
+#include "store/schema.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -294,19 +295,16 @@ static int take_all(struct merge *m)
 
 static int attach(struct merge *m, const char *path)
 {
-	char *name = sqlite3_mprintf("%s%s", *path == '/' ? "" : "./", path);
 	sqlite3_stmt *stmt;
-	int rc;
+	int rc = pl_guard_add(m->to->guard, path, m->err);
 
-	if (!name)
-		return pl_fail(m->err, PL_ERR_NOMEM, "no memory");
-	rc = pl_db_prepare(m->to, &stmt, "ATTACH ? AS source", m->err);
-	if (!rc) {
-		pl_db_bind(stmt, "s", name);
-		rc = pl_db_run(m->to, stmt, m->err);
-		sqlite3_finalize(stmt);
-	}
-	sqlite3_free(name);
+	if (!rc)
+		rc = pl_db_prepare(m->to, &stmt, "ATTACH ? AS source", m->err);
+	if (rc)
+		return rc;
+	pl_db_bind(stmt, "s", pl_guard_name(m->to->guard, 1));
+	rc = pl_db_run(m->to, stmt, m->err);
+	sqlite3_finalize(stmt);
 	return rc;
 }
 
@@ -318,11 +316,17 @@ int pl_store_merge(struct pl_store *to, const char *from,
 	int rc = attach(&m, from);
 
 	memset(result, 0, sizeof(*result));
-	if (rc)
+	if (rc) {
+		pl_guard_remove(to->guard);
 		return rc;
+	}
 	/* Not IMMEDIATE, which would lock the source as well. */
 	rc = pl_db_exec(to, "BEGIN; UPDATE main.runs SET id = id WHERE 0", err);
+	if (!rc)
+		rc = pl_schema_check(to, "source", from, err);
 	rc = pl_db_end(to, rc ? rc : take_all(&m), err);
-	pl_db_exec(to, "DETACH source", &ignored);
+	/* Without memory it stays, and SQLite keeps its file open. */
+	if (!pl_db_exec(to, "DETACH source", &ignored))
+		pl_guard_remove(to->guard);
 	return rc;
 }

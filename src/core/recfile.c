@@ -3,6 +3,7 @@
 
 #include "core/recfile.h"
 
+#include "base/owner.h"
 #include "core/clock.h"
 #include "core/live.h"
 
@@ -353,20 +354,87 @@ int pl_recfile_view(struct pl_recfile *rf, const void *base, size_t bytes,
 #define MOST_COMPRESSION 64
 
 /*
- * Memory to read a recording is in proportion to its size, and a sparse file
- * costs nothing: read no more of it than a multiple of what the disk has.
+ * How much of the file may be read: memory is in proportion to that, and a
+ * sparse file costs nothing, so it is a multiple of what the disk has.
  */
-static void limit_to_blocks(struct pl_recfile *rf, const struct stat *st)
+static size_t most_bytes(const struct stat *st)
 {
 	size_t limit = (size_t)st->st_blocks * 512 * MOST_COMPRESSION;
 
-	if (limit < LEAST_LIMIT)
-		limit = LEAST_LIMIT;
-	if (rf->bytes <= limit)
+	return limit < LEAST_LIMIT ? LEAST_LIMIT : limit;
+}
+
+static void limit_to_blocks(struct pl_recfile *rf, const struct stat *st)
+{
+	if (rf->bytes <= most_bytes(st))
 		return;
 	say_damage(rf, "the recording is sparse: the disk has %lld of its %zu "
 		   "bytes", (long long)st->st_blocks * 512, rf->bytes);
-	rf->bytes = limit;
+	rf->bytes = most_bytes(st);
+}
+
+#define COPY_AT_ONCE ((size_t)1 << 16)
+
+static bool is_zero_page(const uint8_t *page)
+{
+	return !*page && !memcmp(page, page + 1, PL_PAGE - 1);
+}
+
+/* Pages of zeros are not written to, so that they take no memory. */
+static void copy_pages(uint8_t *to, const uint8_t *from, size_t n)
+{
+	for (size_t at = 0; at < n; at += PL_PAGE)
+		if (n - at < PL_PAGE)
+			memcpy(to + at, from + at, n - at);
+		else if (!is_zero_page(from + at))
+			memcpy(to + at, from + at, PL_PAGE);
+}
+
+/* What cannot be read is zero: the file may have been cut meanwhile. */
+static void copy_bytes(uint8_t *base, int fd, size_t n, uint8_t *buffer)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		size_t want = n - done < COPY_AT_ONCE ? n - done : COPY_AT_ONCE;
+		ssize_t got = pread(fd, buffer, want, (off_t)done);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return;
+		copy_pages(base + done, buffer, (size_t)got);
+		done += (size_t)got;
+	}
+}
+
+static void *copy_file(int fd, const struct stat *st)
+{
+	size_t n = (size_t)st->st_size;
+	size_t most = most_bytes(st);
+	uint8_t *buffer = malloc(COPY_AT_ONCE);
+	void *base;
+
+	if (!buffer)
+		return MAP_FAILED;
+	base = mmap(NULL, n, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (base != MAP_FAILED)
+		copy_bytes(base, fd, n < most ? n : most, buffer);
+	free(buffer);
+	return base;
+}
+
+/*
+ * A file that another user can write to is copied: cut off, its map would be a
+ * SIGBUS, and changed, a number could be another one after it was checked.
+ * Nobody else can do that to ours, which are mapped.
+ */
+static void *read_file(int fd, const struct stat *st)
+{
+	if (pl_owner_can_others_write(st))
+		return copy_file(fd, st);
+	return mmap(NULL, (size_t)st->st_size, PROT_READ, MAP_SHARED, fd, 0);
 }
 
 int pl_recfile_open_fd(struct pl_recfile *rf, int fd, const char *path,
@@ -382,9 +450,9 @@ int pl_recfile_open_fd(struct pl_recfile *rf, int fd, const char *path,
 	if (!S_ISREG(st.st_mode) || !st.st_size)
 		return pl_fail(err, PL_ERR_FORMAT,
 			       "%s is not a recording of proflite", path);
-	base = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+	base = read_file(fd, &st);
 	if (base == MAP_FAILED)
-		return pl_fail_errno(err, PL_ERR_SYS, "cannot map %s", path);
+		return pl_fail_errno(err, PL_ERR_SYS, "cannot read %s", path);
 	rf->base = base;
 	rf->bytes = rf->mapped = (size_t)st.st_size;
 	limit_to_blocks(rf, &st);

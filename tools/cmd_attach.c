@@ -220,6 +220,8 @@ static int run(const struct pl_cmd *cmd, int argc, char **argv)
 	a.timeout = ANSWER_SECONDS;
 	pl_options_init(&a.options);
 	pl_uuid_make(a.options.run);
+	/* The process may be another user's. */
+	pl_store_trust_run(a.options.run);
 	/* The process is not held up by a database. */
 	a.options.ingest = false;
 	a.options.collected = true;

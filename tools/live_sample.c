@@ -3,6 +3,7 @@
 
 #include "live_sample.h"
 
+#include "base/owner.h"
 #include "core/clock.h"
 #include "core/live.h"
 #include "base/text.h"
@@ -107,7 +108,9 @@ static void found(void *ctx, const char *path, enum pl_found what,
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
 	if (fd < 0)
 		return;
-	add_file(ctx, fd, path);
+	/* Opened once more, by name: it may be another one by now. */
+	if (!pl_owner_check(fd, NULL, path, NULL))
+		add_file(ctx, fd, path);
 	close(fd);
 }
 
@@ -126,7 +129,7 @@ static int find_by_db(const struct pl_live *live, struct finder *f)
 }
 
 /* The process has its recording open: its own descriptors name it, wherever
- * it is. */
+ * it is.  It may be another user's, since the caller named the process. */
 static int find_by_pid(const struct pl_live *live, struct finder *f)
 {
 	char folder[40], path[300], target[4096];

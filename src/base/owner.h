@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 
@@ -22,6 +23,10 @@
 struct pl_trust {
 	bool anybody;			/* the user typed --trust */
 	uid_t also;			/* one more user; 0 (root): nobody */
+	/* The 16 bytes of a run that only its processes know, or NULL: its
+	 * recordings are accepted whoever they belong to, since a process may
+	 * become another user.  See store/pending.c. */
+	const uint8_t *run;
 };
 
 /*

@@ -3,6 +3,7 @@
 
 #include "store/db.h"
 
+#include "base/owner.h"
 #include "core/fallback.h"
 #include "core/live.h"
 #include "core/uuid.h"
@@ -37,14 +38,6 @@ struct scan {
 	bool is_fallback;
 	bool is_foreign;		/* that folder is another user's */
 };
-
-/* The run whose recordings are accepted from every user, or NULL. */
-static const uint8_t *trusted_run;
-
-void pl_store_trust_run(const uint8_t run[16])
-{
-	trusted_run = run;
-}
 
 /* Delete what @fd is, unless the name means another file by now. */
 static void delete_file(int folder_fd, const char *name, int fd)
@@ -123,21 +116,6 @@ static bool is_known_run(struct scan *s, const uint8_t run[16])
 	pl_db_value(store, stmt, &id, s->err);
 	sqlite3_finalize(stmt);
 	return id;
-}
-
-/*
- * A process that has become another user leaves its recording in that user's
- * folder, where everybody else could have put one.  The run tells them apart:
- * 16 random bytes that only the processes of the run know.
- */
-static bool is_accepted(struct scan *s, const struct pl_recfile *rf)
-{
-	const uint8_t *run = rf->header.run_uuid;
-
-	if (!s->is_foreign || pl_uuid_is_zero(run))
-		return !s->is_foreign;
-	return (trusted_run && !memcmp(run, trusted_run, 16)) ||
-	       is_known_run(s, run);
 }
 
 /* -------------------------------------------------------- one recording -- */
@@ -238,21 +216,87 @@ static int take_dead(struct scan *s, const char *name, int fd,
 	return 0;
 }
 
-static void refuse(struct scan *s, const char *name, int fd)
+/* ------------------------------------------------------------- whose -- */
+
+void pl_store_trust_run(const uint8_t run[16])
+{
+	pl_owner_policy.trust.run = run;
+}
+
+/* A process of the run that this command has started may have become another
+ * user.  Nobody else knows the number of the run. */
+static bool is_of_our_run(int fd)
+{
+	const uint8_t *run = pl_owner_policy.trust.run;
+	struct pl_rec_header h;
+
+	return run && pread(fd, &h, sizeof(h), 0) == sizeof(h) &&
+	       !memcmp(h.magic, PL_REC_MAGIC, sizeof(h.magic)) &&
+	       !memcmp(h.run_uuid, run, sizeof(h.run_uuid));
+}
+
+/* A command that reads another user's database (--trust) changes nothing in
+ * it: that user's own commands take the recordings in. */
+static bool is_left_to_its_owner(const struct scan *s)
+{
+	struct stat st;
+
+	return !pl_owner_policy.trust.run && !stat(s->db_path, &st) &&
+	       !pl_owner_is_ours(st.st_uid);
+}
+
+static int take_ours(struct scan *s, const char *name, int fd)
 {
 	struct pl_error e = { 0 };
-	struct stat st = { 0 };
+	struct pl_recfile rf;
+	int rc = 0;
 
-	fstat(fd, &st);
-	pl_fail(&e, PL_ERR_FORMAT, "it belongs to user %u, and not to a run "
-		"that is in the database", (unsigned int)st.st_uid);
-	tell(s, name, PL_FOUND_BAD, NULL, &e);
+	if (pl_recfile_open_fd(&rf, fd, name, &e)) {
+		take_unreadable(s, name, fd, &e);
+		return 0;
+	}
+	if (!is_for(s, &rf))
+		;
+	else if (pl_live_is(fd, &rf.header))
+		tell(s, name, PL_FOUND_ALIVE, &rf, NULL);
+	else if (!is_left_to_its_owner(s))
+		rc = take_dead(s, name, fd, &rf);
+	pl_recfile_close(&rf);
+	return rc;
+}
+
+/*
+ * In another user's folder everybody who is that user could have put it.  A
+ * process that became that user is told apart by its run: 16 random bytes that
+ * only the processes of the run know.
+ */
+static int take_foreign(struct scan *s, const char *name, int fd)
+{
+	struct pl_error e = { 0 };
+	struct pl_recfile rf;
+	int rc = 0;
+
+	if (pl_recfile_open_fd(&rf, fd, name, &e))
+		return 0;
+	if (is_for(s, &rf)) {
+		if (!is_known_run(s, rf.header.run_uuid)) {
+			pl_fail(&e, PL_ERR_FORMAT,
+				"it is another user's, and not of a run that "
+				"is in the database");
+			tell(s, name, PL_FOUND_BAD, NULL, &e);
+		} else if (pl_live_is(fd, &rf.header)) {
+			tell(s, name, PL_FOUND_ALIVE, &rf, NULL);
+		} else {
+			rc = take_dead(s, name, fd, &rf);
+		}
+	}
+	pl_recfile_close(&rf);
+	return rc;
 }
 
 static int take(struct scan *s, const char *name)
 {
 	struct pl_error e = { 0 };
-	struct pl_recfile rf;
 	int rc = 0, fd;
 
 	/* Not to follow somebody's link, nor to wait at a pipe. */
@@ -266,20 +310,12 @@ static int take(struct scan *s, const char *name)
 		tell(s, name, PL_FOUND_BAD, NULL, &e);
 		return 0;
 	}
-	if (pl_recfile_open_fd(&rf, fd, name, &e)) {
-		if (!s->is_foreign)
-			take_unreadable(s, name, fd, &e);
-	} else {
-		if (!is_for(s, &rf))
-			;
-		else if (!is_accepted(s, &rf))
-			refuse(s, name, fd);
-		else if (pl_live_is(fd, &rf.header))
-			tell(s, name, PL_FOUND_ALIVE, &rf, NULL);
-		else
-			rc = take_dead(s, name, fd, &rf);
-		pl_recfile_close(&rf);
-	}
+	if (is_of_our_run(fd) || !pl_owner_check(fd, NULL, "it", &e))
+		rc = take_ours(s, name, fd);
+	else if (s->is_foreign)
+		rc = take_foreign(s, name, fd);
+	else
+		tell(s, name, PL_FOUND_BAD, NULL, &e);
 	close(fd);
 	return rc;
 }
@@ -437,6 +473,8 @@ int pl_store_ingest_pending(const char *db_path, int busy_ms,
 int pl_store_finish(const char *rec_path, const char *db_path, int busy_ms,
 		    struct pl_error *err)
 {
+	/* The process may have become another user, and back. */
+	const struct pl_trust trust = { .also = getuid() };
 	struct pl_ingest_result result;
 	struct pl_store *store;
 	struct pl_recfile rf;
@@ -447,7 +485,9 @@ int pl_store_finish(const char *rec_path, const char *db_path, int busy_ms,
 		return pl_fail_errno(err, errno == ENOENT ? PL_ERR_NOENT
 							  : PL_ERR_SYS,
 				     "cannot open %s", rec_path);
-	rc = pl_recfile_open_fd(&rf, fd, rec_path, err);
+	rc = pl_owner_check(fd, &trust, rec_path, err);
+	if (!rc)
+		rc = pl_recfile_open_fd(&rf, fd, rec_path, err);
 	if (rc)
 		goto out;
 	rc = pl_store_open(&store, db_path, PL_STORE_WRITE, busy_ms, err);

@@ -36,8 +36,9 @@ enum pl_store_mode {
  * Open @path.  Refuses, with PL_ERR_FORMAT: what is no database, another
  * application's (application_id), a newer version's (user_version), and for
  * reading one that is still empty; with PL_ERR_NOENT what is absent
- * (PL_STORE_READ); PL_ERR_BUSY when locked for longer than @busy_ms.  An older
- * version of ours is migrated when writing.  Files it creates have mode 0600.
+ * (PL_STORE_READ); PL_ERR_BUSY when locked for longer than @busy_ms;
+ * PL_ERR_OWNER what is another user's (base/owner.h, guard.h).  An older version
+ * of ours is migrated when writing.  Files it creates have mode 0600.
  */
 int pl_store_open(struct pl_store **store, const char *path,
 		  enum pl_store_mode mode, int busy_ms, struct pl_error *err);
@@ -109,10 +110,11 @@ int pl_store_ingest_pending(const char *db_path, int busy_ms,
 			    struct pl_error *err);
 
 /*
- * A process that became another user leaves its recording in that user's
- * fallback folder, which root looks into as well.  What is found there is
- * accepted if its run is in the database (and nobody else can read that), or
- * if it is @run, which stays the caller's: the run that this program began.
+ * Accept recordings of the run @run, which stays the caller's, whoever they
+ * belong to: it is the run that this program began, and a process of it may
+ * have become another user.  Root also looks into the fallback folders of other
+ * users, and accepts there what belongs to a run of the database, if nobody else
+ * can read that.
  */
 void pl_store_trust_run(const uint8_t run[16]);
 

@@ -8,6 +8,7 @@
  */
 #include <config.h>
 
+#include "base/owner.h"
 #include "cmd.h"
 #include "filesignal.h"
 #include "source.h"
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { OPT_OUTPUT };
@@ -59,6 +61,20 @@ static bool is_mode(const char *name)
 	return false;
 }
 
+static bool is_foreign(const char *folder)
+{
+	struct stat st;
+
+	return folder && !stat(folder, &st) && !pl_owner_is_ours(st.st_uid);
+}
+
+/* sqlite3 runs the commands of a file there; sudo may leave HOME as it was. */
+static bool is_home_foreign(void)
+{
+	return is_foreign(getenv("HOME")) ||
+	       is_foreign(getenv("XDG_CONFIG_HOME"));
+}
+
 static int run_sqlite3(const struct pl_cmd *cmd, const char *path,
 		       const char *mode, char *query)
 {
@@ -68,12 +84,15 @@ static int run_sqlite3(const struct pl_cmd *cmd, const char *path,
 	if (asprintf(&command, ".mode %s", mode) < 0)
 		return pl_complain(cmd, PL_EXIT_FAILED, "out of memory");
 	argv[n++] = (char *)"sqlite3";
-	/* Somebody's own settings are for what he types, not for scripts. */
-	if (query || !isatty(STDIN_FILENO)) {
+	/* The user's own settings are for queries that are typed, not for
+	 * scripts. */
+	if (query || !isatty(STDIN_FILENO) || is_home_foreign()) {
 		argv[n++] = (char *)"-batch";
 		argv[n++] = (char *)"-init";
 		argv[n++] = (char *)"/dev/null";
 	}
+	/* A view of a planted database could run a shell: edit(). */
+	argv[n++] = (char *)"-safe";
 	argv[n++] = (char *)"-readonly";
 	argv[n++] = (char *)"-bail";
 	argv[n++] = (char *)"-cmd";

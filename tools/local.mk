@@ -75,7 +75,9 @@ tools_sources = \
 	%reldir%/target.c \
 	%reldir%/target.h \
 	%reldir%/term.c \
-	%reldir%/term.h
+	%reldir%/term.h \
+	%reldir%/trust.c \
+	%reldir%/trust.h
 
 noinst_LTLIBRARIES += libpltools.la
 libpltools_la_SOURCES = $(tools_sources)

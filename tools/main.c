@@ -9,6 +9,7 @@
 #include "core/options.h"
 #include "filesignal.h"
 #include "outfile.h"
+#include "trust.h"
 
 #include <errno.h>
 #include <string.h>
@@ -107,6 +108,7 @@ int main(int argc, char **argv)
 	int status;
 
 	pl_filesignal_ignore();
+	pl_trust_begin();
 	/* Not a page at a time, unless somebody watches. */
 	if (!isatty(STDOUT_FILENO))
 		setvbuf(stdout, NULL, _IOFBF, 1 << 16);

@@ -3,6 +3,7 @@
 
 #include "cmd.h"
 #include "pytext.h"
+#include "trust.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,6 +27,11 @@ int pl_complain(const struct pl_cmd *cmd, int status, const char *fmt, ...)
 	free(text);
 	return status;
 }
+
+/* What every command has, besides --help; pl_opts_next takes it. */
+static const struct pl_opt trust_option = {
+	"trust", 0, NULL, "use files of other users, too"
+};
 
 void pl_opts_init(struct pl_opts *o, const struct pl_cmd *cmd, int argc,
 		  char **argv)
@@ -64,6 +70,11 @@ static int take_arg(struct pl_opts *o, int i, const char *rest,
 	return i;
 }
 
+static bool is_long(const char *word, size_t len, const char *name)
+{
+	return len == strlen(name) && !memcmp(word + 2, name, len);
+}
+
 static int next_long(struct pl_opts *o, const char *word)
 {
 	size_t len = strcspn(word + 2, "=");
@@ -71,11 +82,17 @@ static int next_long(struct pl_opts *o, const char *word)
 	const struct pl_opt *table = o->cmd->options;
 
 	o->at++;
-	if (len == 4 && !memcmp(word + 2, "help", 4))
+	if (is_long(word, len, "help"))
 		return PL_OPT_HELP;
+	if (is_long(word, len, trust_option.name)) {
+		if (value)
+			return bad_option(o, "no argument is wanted by", word,
+					  len + 2);
+		pl_trust_anybody();
+		return pl_opts_next(o);
+	}
 	for (int i = 0; table[i].name; i++)
-		if (strlen(table[i].name) == len &&
-		    !memcmp(table[i].name, word + 2, len))
+		if (is_long(word, len, table[i].name))
 			return take_arg(o, i, value, word, len + 2);
 	return bad_option(o, "unknown option", word, len + 2);
 }
@@ -154,10 +171,10 @@ void pl_cmd_help(FILE *f, const struct pl_cmd *cmd)
 {
 	fprintf(f, "usage: proflite %s %s\n\n%s.\n", cmd->name, cmd->synopsis,
 		cmd->summary);
-	if (cmd->options[0].name)
-		fputs("\noptions:\n", f);
+	fputs("\noptions:\n", f);
 	for (const struct pl_opt *opt = cmd->options; opt->name; opt++)
 		print_option(f, opt);
+	print_option(f, &trust_option);
 	if (cmd->more) {
 		putc('\n', f);
 		cmd->more(f);

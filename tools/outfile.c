@@ -3,9 +3,12 @@
 
 #include "outfile.h"
 
+#include "base/owner.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,23 +125,45 @@ static int open_temp(struct pl_outfile *o, struct pl_error *err)
 	return fail_open(o, err);
 }
 
+/* A pipe or a device. */
+static int open_special(struct pl_outfile *o, int flags, struct pl_error *err)
+{
+	int fd = open(o->path, O_WRONLY | O_CLOEXEC | flags);
+
+	if (fd < 0)
+		return fail_open(o, err);
+	o->f = fdopen(fd, "wb");
+	if (o->f)
+		return 0;
+	close(fd);
+	return fail_open(o, err);
+}
+
+/* A link that another user made is not followed: it would choose the file that
+ * is replaced. */
 int pl_outfile_open(struct pl_outfile *o, const char *path,
 		    struct pl_error *err)
 {
+	struct stat st;
+	bool is_link;
+
 	memset(o, 0, sizeof(*o));
 	if (!strcmp(path, "-")) {
 		o->f = stdout;
 		return 0;
 	}
-	o->path = realpath(path, NULL);
-	if (!o->path)			/* not there yet */
+	is_link = !lstat(path, &st) && S_ISLNK(st.st_mode);
+	if (is_link && !pl_owner_is_trusted(st.st_uid, NULL))
+		return pl_owner_refuse(st.st_uid, path, err);
+	if (is_link)
+		o->path = realpath(path, NULL);
+	if (!o->path)			/* no link, or "/dev/stdout" of a pipe */
 		o->path = strdup(path);
 	if (!o->path)
 		return pl_fail(err, PL_ERR_NOMEM, "out of memory");
 	if (is_replaceable(o->path))
 		return open_temp(o, err);
-	o->f = fopen(o->path, "wb");
-	return o->f ? 0 : fail_open(o, err);
+	return open_special(o, is_link ? 0 : O_NOFOLLOW, err);
 }
 
 int pl_stream_flush(FILE *f)

@@ -274,15 +274,16 @@ static int take_foreign(struct scan *s, const char *name, int fd)
 {
 	struct pl_error e = { 0 };
 	struct pl_recfile rf;
+	struct stat st;
 	int rc = 0;
 
-	if (pl_recfile_open_fd(&rf, fd, name, &e))
+	if (fstat(fd, &st) || pl_recfile_open_fd(&rf, fd, name, &e))
 		return 0;
 	if (is_for(s, &rf)) {
 		if (!is_known_run(s, rf.header.run_uuid)) {
-			pl_fail(&e, PL_ERR_FORMAT,
-				"it is another user's, and not of a run that "
-				"is in the database");
+			pl_fail(&e, PL_ERR_FORMAT, "it belongs to user %u, and "
+				"not to a run that is in the database",
+				(unsigned int)st.st_uid);
 			tell(s, name, PL_FOUND_BAD, NULL, &e);
 		} else if (pl_live_is(fd, &rf.header)) {
 			tell(s, name, PL_FOUND_ALIVE, &rf, NULL);

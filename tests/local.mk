@@ -120,6 +120,7 @@ EXTRA_DIST += \
 	%reldir%/forky \
 	%reldir%/freethreaded \
 	%reldir%/fuzz \
+	%reldir%/hostile \
 	%reldir%/lint \
 	%reldir%/programs \
 	%reldir%/sanitized \
@@ -165,4 +166,8 @@ fuzz:
 check-e2e: stage
 	$(PYTHON) $(srcdir)/%reldir%/e2e/run.py --stage stage $(E2E_ARGUMENTS)
 
-.PHONY: check-lint check-unit check-san check-tsan check-e2e fuzz
+# Not part of `make check`: it becomes other users, so it has to be root.
+check-hostile: stage
+	$(PYTHON) $(srcdir)/%reldir%/hostile/run.py --stage stage
+
+.PHONY: check-lint check-unit check-san check-tsan check-e2e check-hostile fuzz

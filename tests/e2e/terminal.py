@@ -9,9 +9,12 @@ import subprocess
 import termios
 
 
-def run(argv, columns=80, lines=24, env=None, cwd=None, timeout=300):
-    """What @argv prints on a terminal of that size, and its exit status."""
+def run(argv, columns=80, lines=24, env=None, cwd=None, timeout=300,
+        typed=b""):
+    """What @argv prints on a terminal of that size, and its exit status.
+    @typed: what it finds typed there."""
     ours, theirs = pty.openpty()
+    os.write(ours, typed)
     fcntl.ioctl(theirs, termios.TIOCSWINSZ,
                 struct.pack("HHHH", lines, columns, 0, 0))
     process = subprocess.Popen([str(a) for a in argv], stdin=theirs,

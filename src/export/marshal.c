@@ -16,6 +16,10 @@
  * constants, two levels for each; CPython itself stops at 2000. */
 #define MAX_DEPTH 400
 
+/* A value of one byte takes sixteen in memory.  Those of a profile take three
+ * bytes and more, but for a small one that has code in it. */
+#define LEAST_VALUES 4096
+
 /* ------------------------------------------------------------ writing -- */
 
 static void put_bytes(FILE *f, uint64_t v, int n)
@@ -138,6 +142,8 @@ static int new_value(struct reader *r, enum pl_mtype type, uint32_t *index)
 {
 	struct pl_marshal *m = r->m;
 
+	if (m->n > LEAST_VALUES + (size_t)(r->end - r->start) / 2)
+		return fail(r, "more values than a profile of this size has");
 	if (m->n == m->capacity) {
 		uint32_t capacity = m->capacity * 2;
 		struct pl_mvalue *values = NULL;

@@ -213,6 +213,22 @@ START_TEST(depth_is_bounded)
 }
 END_TEST
 
+START_TEST(memory_is_bounded_by_the_size)
+{
+	struct pl_marshal m;
+	size_t n = 1000000;
+	char *bomb = malloc(n + 5);
+
+	memset(bomb, 'N', n + 5);
+	memcpy(bomb, "(\x40\x42\x0f\0", 5);	/* a million */
+	ck_assert_int_eq(parse(&m, bomb, n + 5), PL_ERR_FORMAT);
+	memcpy(bomb, "(\0\x10\0\0", 5);
+	ck_assert_int_eq(parse(&m, bomb, 4096 + 5), 0);
+	pl_marshal_release(&m);
+	free(bomb);
+}
+END_TEST
+
 /* ------------------------------------------------------------- writing -- */
 
 static const int64_t ints[] = {
@@ -603,6 +619,7 @@ Suite *suite_marshal(void)
 	tcase_add_loop_test(t, nonsense_is_refused_with_a_sentence, 0,
 			    N_OF(bad));
 	tcase_add_test(t, depth_is_bounded);
+	tcase_add_test(t, memory_is_bounded_by_the_size);
 	tcase_add_loop_test(t, what_is_written_reads_back, 0, N_OF(ints));
 	tcase_add_test(t, small_and_large_ints_are_written_as_python_does);
 	suite_add_tcase(s, t);

@@ -215,8 +215,9 @@ static void sweep(struct pl_session *s)
 	}
 	pl_pages_free(seen, seen_bytes);
 	pl_pages_free(dead, dead_bytes);
-	/* Looking through nodes is paid for by new objects, not by time. */
-	side->sweep_at = side->n * 2 + SWEEP_LEAST +
+	/* A sweep costs as much as there is to look through: so many new
+	 * objects pay for the next one. */
+	side->sweep_at = side->n + side->n / 4 + SWEEP_LEAST +
 			 s->rec.header->n_nodes / 64;
 }
 

@@ -5,7 +5,8 @@ What a call adds in CPU time, with 10 to 1,000,000 call paths, nested 1 to
 10,000 deep, with 2 to 10,000 callees of one caller, and from 1 to 64 threads:
 the median of the rounds, and as a multiple of the smallest size's.  Bare runs
 and profiled ones take turns with callbacks that do nothing, for what those add
-grows as well.  Last, what a long loop adds to the memory."""
+grows as well.  Then, what a long loop adds to the memory; and what threads that
+come and go, and functions without end, add to the memory and the recording."""
 
 import common
 import prepare
@@ -16,6 +17,10 @@ SHAPES = {
     "depth": (1, 10, 100, 1000, 10000),
     "fanout": (2, 10, 100, 1000, 10000),
     "threads": (1, 4, 16, 64),
+}
+ENDLESS = {
+    "short": (100, 1000, 2000, 4000, 10000),
+    "texts": (1000, 10000, 100000, 200000, 500000, 1000000),
 }
 GOAL = 1.5
 
@@ -28,6 +33,8 @@ def parse(argv):
                    help="calls of a run (default: %(default)s)")
     p.add_argument("--loop", type=int, default=100000000, metavar="N",
                    help="calls of the long loop (default: %(default)s)")
+    p.add_argument("--endless", action="store_true",
+                   help="only threads and functions without end")
     return p.parse_args(argv)
 
 
@@ -46,6 +53,27 @@ def added_ns(setup, python, args, shape, size):
             values[tool].append((answer["seconds"] - bare) / answer["calls"]
                                 * 1e9)
     return values
+
+
+def report_endless(setup, python, progress):
+    """Beside a bare run, which may grow by itself."""
+    rows = []
+    for shape, sizes in ENDLESS.items():
+        for size in sizes:
+            progress.step("%s %s %d" % (python.name, shape, size))
+            bare, ours = (setup.measure(python, "growing.py", tool=tool,
+                                        shape=shape, size=size, calls=0)
+                          for tool in ("bare", "proflite"))
+            failed = bare.get("failed") or ours.get("failed")
+            rows.append([shape, size, failed.splitlines()[-1], "", ""]
+                        if failed else
+                        [shape, size, bare["grown_kb"], ours["grown_kb"],
+                         ours["recording_kb"]])
+    progress.end()
+    print("\n## Python %s\n\nshort: threads one after the other; texts: "
+          "functions made by exec\n" % ".".join(map(str, python.version)))
+    table(["shape", "size", "memory, bare, KB", "memory, KB",
+           "recording, KB"], rows)
 
 
 def report(setup, python, args, progress):
@@ -84,8 +112,12 @@ def main(argv):
     interpreters = common.interpreters(args.python)
     prepare.prepare(setup, interpreters)
     common.print_command("growth", argv)
-    progress = common.Progress(len(interpreters) *
-                               sum(map(len, SHAPES.values())))
+    n_steps = sum(map(len, ENDLESS.values()))
+    if not args.endless:
+        n_steps += sum(map(len, SHAPES.values()))
+    progress = common.Progress(len(interpreters) * n_steps)
     for python in interpreters:
-        report(setup, python, args, progress)
+        if not args.endless:
+            report(setup, python, args, progress)
+        report_endless(setup, python, progress)
     return 0

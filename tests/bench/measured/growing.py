@@ -8,9 +8,12 @@
 	fanout	SIZE functions that are called from one place, in no order
 	threads	SIZE threads that call at the same time
 	memory	SIZE calls of one path
+	short	SIZE threads, one after the other
+	texts	SIZE functions made of texts, each called once
 
 Answers CPU seconds and calls, after one round that is not measured: first
-sights are in that one.
+sights are in that one.  Of the last two nothing is left out; the answer has the
+size of the recording as well, and how far it may grow.
 """
 
 import json
@@ -101,6 +104,32 @@ def memory(size, calls):
     return run, size
 
 
+def short(size, calls):
+    def run():
+        for _ in range(size):
+            thread = threading.Thread(target=empty)
+            thread.start()
+            thread.join()
+    return run, size
+
+
+def texts(size, calls):
+    def run():
+        for i in range(size):
+            exec("def f%d(): pass\nf%d()" % (i, i), {})
+    return run, size
+
+
+def recording_kb():
+    """What of the recording is in use, in its header."""
+    for name in os.listdir(spec["folder"]):
+        if name.endswith(".plrec"):
+            with open(os.path.join(spec["folder"], name), "rb") as f:
+                f.seek(104)
+                return int.from_bytes(f.read(4), sys.byteorder) * 64 // 1024
+    return 0
+
+
 def resident_kb():
     with open("/proc/self/statm") as f:
         return int(f.read().split()[1]) * os.sysconf("SC_PAGESIZE") // 1024
@@ -110,7 +139,7 @@ def measure():
     run, calls = globals()[spec["shape"]](spec["size"], spec["calls"])
     tool = TOOLS[spec["tool"]](spec["folder"], {})
     tool.start()
-    if spec["shape"] == "memory":
+    if spec["shape"] in ("memory", "short", "texts"):
         empty()
     else:
         run()
@@ -121,7 +150,8 @@ def measure():
     grown = resident_kb() - before
     tool.stop()
     with open(spec["answer"], "w") as f:
-        json.dump({"seconds": seconds, "calls": calls, "grown_kb": grown}, f)
+        json.dump({"seconds": seconds, "calls": calls, "grown_kb": grown,
+                   "recording_kb": recording_kb()}, f)
 
 
 threading.stack_size(256 << 20)         # 3.9 and 3.10 recur in C

@@ -467,6 +467,43 @@ static void check_state(int rc)
 static const struct scenario beginning = { no_preparation, begin_private,
 					   check_state };
 
+/* A thread ends and the next one takes its tree over, with a cap on functions
+ * as well.  What could not be attached has no calls. */
+static int record_again(struct pl_error *err)
+{
+	struct pl_recorder *r;
+	struct script s = { 0 };
+	int rc;
+
+	pl_options_init(&s.session.options);
+	s.session.options.max_threads = 1;
+	s.session.options.max_functions = 10;
+	rc = pl_session_open_private(&s.session, PL_CLOCK_STEP, err);
+	n_counted = n_lost = 0;
+	for (int i = 0; !rc && i < 3; i++) {
+		rc = pl_session_start(&s.session, err);
+		r = rc ? NULL : pl_session_recorder(&s.session);
+		if (r) {
+			uint64_t before = r->n_lost;
+
+			play(&s);
+			n_counted += N_DEEP + N_WIDE;
+			n_lost += r->n_lost - before;
+		}
+		pl_session_stop(&s.session);
+		pl_session_split(&s.session);
+	}
+	says_lost = s.session.rec.header &&
+		    s.session.rec.header->flags & PL_REC_F_LOST;
+	say("done");
+	if (s.session.rec.header)
+		pl_session_close(&s.session);
+	return rc;
+}
+
+static const struct scenario taking_over = { no_preparation, record_again,
+					     check_record };
+
 /* -------------------------------------------------------------- reading it -- */
 
 static struct script source;
@@ -778,7 +815,7 @@ static const struct scenario importing = { no_preparation, import,
 
 static const struct scenario *const scenarios[] = {
 	&recording, &beginning, &reading,   &ingesting,
-	&report,    &merging,	&importing,
+	&report,    &merging,	&importing, &taking_over,
 };
 
 START_TEST(whichever_allocation_fails_nothing_is_lost)

@@ -148,6 +148,8 @@ static uint32_t put_str(struct pl_recording *rec, const char *text, size_t len);
 
 void pl_tls_sync(struct pl_tls *tls)
 {
+	void (*chore)(void) = tls->chore;
+
 	pthread_mutex_lock(&registry_lock);
 	for (struct pl_session *s = registry; s; s = s->next)
 		if (s->fork_pending)
@@ -155,6 +157,15 @@ void pl_tls_sync(struct pl_tls *tls)
 	tls->epoch = __atomic_load_n(&pl_epoch, __ATOMIC_ACQUIRE);
 	rebuild(tls);
 	pthread_mutex_unlock(&registry_lock);
+	tls->chore = NULL;
+	if (chore)
+		chore();
+}
+
+void pl_tls_at_next_event(void (*chore)(void))
+{
+	pl_tls.chore = chore;
+	pl_tls.epoch = __atomic_load_n(&pl_epoch, __ATOMIC_RELAXED) - 1;
 }
 
 /* A list may hold an old recorder of a reused address. */

@@ -92,6 +92,7 @@ struct pl_tls {
 	struct pl_recorder *first;	/* chained by ->more */
 	struct pl_recorder *only;	/* the first, if there is no other and
 					 * it reads the counter; or NULL */
+	void (*chore)(void);		/* see pl_tls_at_next_event; or NULL */
 };
 
 extern __thread struct pl_tls pl_tls
@@ -100,6 +101,9 @@ extern uint32_t pl_epoch;
 
 /* Bring the calling thread's list up to date. */
 void pl_tls_sync(struct pl_tls *tls);
+
+/* Call @chore once, at the calling thread's next event. */
+void pl_tls_at_next_event(void (*chore)(void));
 
 /* The calling thread's recorders, none of them of a session that has ended. */
 static inline struct pl_recorder *pl_tls_first(void)

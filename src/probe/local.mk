@@ -9,6 +9,8 @@ probe_sources = \
 	%reldir%/engine.h \
 	%reldir%/greenlets.c \
 	%reldir%/greenlets.h \
+	%reldir%/intercept.c \
+	%reldir%/intercept.h \
 	%reldir%/module.c \
 	%reldir%/monitoring.c \
 	%reldir%/names.c \

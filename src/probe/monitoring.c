@@ -26,12 +26,9 @@
 #define Py_TPFLAGS_HAVE_VECTORCALL (1UL << 11)
 #endif
 
-typedef PyObject *(*vectorcall_fn)(PyObject *, PyObject *const *, size_t,
-				   PyObject *);
-
 struct callback {
 	PyObject ob_base;
-	vectorcall_fn vectorcall;
+	pl_vectorcall vectorcall;
 };
 
 /* sys.monitoring.MISSING: a CALL without arguments. */
@@ -636,7 +633,7 @@ static void profile_was_set(PyObject *function, bool is_first)
 
 	/* Unless that end is told us, too. */
 	if (!is_first || !t || !t->c_return ||
-	    ((struct pl_node *)(uintptr_t)r->cur)->key != pl_sysprofile_key())
+	    !pl_sysprofile_is(((struct pl_node *)(uintptr_t)r->cur)->key))
 		return;
 	place = find_profile_func(function);
 	if (!place)
@@ -651,7 +648,7 @@ static void profile_was_set(PyObject *function, bool is_first)
 
 static const struct event {
 	const char *name;
-	vectorcall_fn fn;
+	pl_vectorcall fn;
 	bool c_call;
 } events[] = {
 	{ "PY_START", on_start, false },
@@ -820,14 +817,36 @@ static void find_method_wrapper_type(void)
 	PyErr_Clear();
 }
 
+/* Of the main interpreter; it is made once, and stays. */
+static PyObject *callback_type;
+
+/* New reference.  The garbage collector's list would show it to the program, and
+ * a type that is not on it must not be freed. */
+static PyObject *get_callback_type(void)
+{
+	bool is_main = PyInterpreterState_Get() == pl_py.main_interpreter();
+	PyObject *type = is_main ? callback_type : NULL;
+
+	callback_slots[0].pfunc = pl_py.vectorcall_call;
+	if (!type)
+		type = PyType_FromSpec(&callback_spec);
+	else
+		Py_INCREF(type);
+	if (type && is_main && !callback_type) {
+		PyObject_GC_UnTrack(type);
+		Py_INCREF(type);
+		callback_type = type;
+	}
+	return type;
+}
+
 static bool register_all(PyObject *monitoring, struct held_tool *t)
 {
 	PyObject *type, *m;
 	bool ok;
 
 	find_method_wrapper_type();
-	callback_slots[0].pfunc = pl_py.vectorcall_call;
-	type = PyType_FromSpec(&callback_spec);
+	type = get_callback_type();
 	ok = type != NULL;
 
 	for (size_t i = 0; ok && i < N_EVENTS; i++)
@@ -945,6 +964,7 @@ static void forget(void)
 {
 	struct held_tool *t;
 
+	callback_type = NULL;
 	while ((t = held_tools)) {
 		held_tools = t->next;
 		pl_pages_free(t, sizeof(*t));

@@ -771,6 +771,7 @@ void pl_probe_dispose(struct pl_session *s)
 
 int pl_probe_join_interpreter(struct pl_error *err)
 {
+	pl_sysprofile_watch();
 	return back_end()->attach(true, n_c_calls > 0, NULL, err);
 }
 
@@ -789,5 +790,6 @@ void pl_probe_forget(void)
 {
 	n_sessions = n_all_threads = n_c_calls = 0;
 	forget_asked();
+	pl_greenlets_forget();
 	back_end()->forget();
 }

@@ -27,6 +27,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* cpython/abstract.h; limited API: since 3.12 */
+typedef PyObject *(*pl_vectorcall)(PyObject *callable, PyObject *const *args,
+				   size_t nargsf, PyObject *names);
+#define PL_VECTORCALL_OFFSET ((size_t)1 << (8 * sizeof(size_t) - 1))
+
 typedef int (*pl_tracefunc)(PyObject *obj, PyObject *frame, int what,
 			    PyObject *arg);
 
@@ -91,6 +96,8 @@ struct pl_cfunction {
 	PyMethodDef *ml;
 	PyObject *self;
 	PyObject *module;
+	PyObject *weak_references;
+	pl_vectorcall vectorcall;	/* NULL with METH_VARARGS */
 };
 
 struct pl_methoddescr {

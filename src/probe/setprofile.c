@@ -52,16 +52,35 @@ static __thread struct {
 /* c_profilefunc in PyThreadState, by words; c_profileobj is two further. */
 static size_t func_word;
 
-/* What says that there is a hook: in 3.9 an int in the word before it; from
- * 3.10 on that word points to it, and in 3.11 it is a byte. */
-static void set_tracing(PyThreadState *ts)
+/* What says whether there is a hook or a trace function: in 3.9 an int in the
+ * word before it; from 3.10 on that word points to it, and in 3.11 it is a
+ * byte. */
+static void set_tracing(PyThreadState *ts, bool on)
 {
 	void **word = (void **)ts + func_word - 1;
 
 	if (pl_py.version == 0x030b)
-		*(uint8_t *)*word = 255;
+		*(uint8_t *)*word = on ? 255 : 0;
 	else
-		*(int *)(pl_py.version == 0x0309 ? word : *word) = 1;
+		*(int *)(pl_py.version == 0x0309 ? word : *word) = on;
+}
+
+/*
+ * What _PyEval_SetProfile does, but for its audit event: the program has set
+ * nothing, and a hook of sys.addaudithook might refuse.  The owner that was
+ * there is the caller's.
+ */
+static PyObject *write_hook(PyThreadState *ts, pl_tracefunc func,
+			    PyObject *owner)
+{
+	void **words = (void **)ts + func_word;
+	PyObject *old = words[2];
+
+	Py_XINCREF(owner);
+	*(pl_tracefunc *)words = func;
+	words[2] = owner;
+	set_tracing(ts, func || words[1]);	/* c_tracefunc */
+	return old;
 }
 
 /* Where it lies differs from version to version: set that of a thread state
@@ -87,25 +106,20 @@ static pl_tracefunc hook_func(PyThreadState *ts)
 	return func_word ? ((const pl_tracefunc *)ts)[func_word] : NULL;
 }
 
-/*
- * The interpreter lets go of the old owner before it takes the new one; if that
- * is the same one, or sets the hook itself as it goes, it must not go just
- * then.
- */
+/* Last of all the old owner is let go: it may set the hook itself as it goes. */
 static void set_hook(pl_tracefunc func, PyObject *owner)
 {
-	PyThreadState *ts = PyThreadState_Get();
-	PyObject *type, *value, *traceback, *old;
+	PyObject *type, *value, *traceback;
 
 	PyErr_Fetch(&type, &value, &traceback);
 	if (theirs.obj && !theirs.is_owned) {
 		Py_INCREF(theirs.obj);
 		theirs.is_owned = true;
 	}
-	old = func_word ? ((PyObject *const *)ts)[func_word + 2] : NULL;
-	Py_XINCREF(old);
-	pl_py.set_profile(func, owner);
-	Py_XDECREF(old);
+	if (func_word)
+		Py_XDECREF(write_hook(PyThreadState_Get(), func, owner));
+	else
+		pl_py.set_profile(func, owner);
 	PyErr_Restore(type, value, traceback);
 }
 
@@ -155,15 +169,11 @@ static void give_hook_back(void)
 static void install_everywhere(void)
 {
 	PyInterpreterState *interp = PyInterpreterState_Get();
-	PyObject *type, *value, *traceback;
 
-	PyErr_Fetch(&type, &value, &traceback);
 	for (PyThreadState *ts = pl_py.thread_head(interp); ts;
 	     ts = pl_py.thread_next(ts))
-		if (pl_py.set_profile_thread && !hook_func(ts))
-			pl_py.set_profile_thread(ts, on_event, NULL);
-	PyErr_Clear();
-	PyErr_Restore(type, value, traceback);
+		if (func_word && !hook_func(ts))
+			write_hook(ts, on_event, NULL);
 }
 
 /* Where the interpreter keeps a thread's state for it. */
@@ -202,8 +212,7 @@ static void thread_keeps(unsigned int key, const void *value)
 	if (key != state_key || hook_func(ts))
 		return;
 	own_state = ts;
-	((pl_tracefunc *)ts)[func_word] = on_event;
-	set_tracing(ts);
+	write_hook(ts, on_event, NULL);
 }
 
 /* The call of what is about to change the hook; its end goes to the new one. */
@@ -238,8 +247,8 @@ static bool is_for_them(int what, PyObject *arg)
 {
 	bool is_end = what == PL_TRACE_C_RETURN && is_unannounced &&
 		      PyCFunction_Check(arg) &&
-		      (uint64_t)(uintptr_t)((struct pl_cfunction *)arg)->ml ==
-			      pl_sysprofile_key();
+		      pl_sysprofile_is((uint64_t)(uintptr_t)
+				       ((struct pl_cfunction *)arg)->ml);
 
 	is_unannounced = false;
 	return !is_end;

@@ -3,10 +3,11 @@
 
 #include "probe/sysprofile.h"
 
+#include "probe/intercept.h"
 #include "probe/probe.h"
 
-static PyMethodDef *watched;
-static PyCFunction real_setprofile;
+/* sys.setprofile, and what sets it for all threads, since 3.12. */
+static struct pl_intercept of_thread, of_threads;
 
 /* What the program has set so far, new reference. */
 static PyObject *current(void)
@@ -19,38 +20,48 @@ static PyObject *current(void)
 	return function;
 }
 
-static PyObject *setprofile(PyObject *module, PyObject *function)
+static PyObject *set(const struct pl_intercept *i, PyObject *self,
+		     PyObject *const *args, size_t n, PyObject *names)
 {
 	PyObject *before, *result;
 	bool is_first;
 
-	if (!pl_tls_first())
-		return real_setprofile(module, function);
+	if (!pl_tls_first() || (n & ~PL_VECTORCALL_OFFSET) != 1 || names)
+		return pl_intercept_call(i, self, args, n, names);
 	before = current();
-	is_first = before == Py_None && function != Py_None;
+	is_first = before == Py_None && args[0] != Py_None;
 	Py_XDECREF(before);
-	result = real_setprofile(module, function);
+	result = pl_intercept_call(i, self, args, n, names);
 	if (result)
-		pl_probe_profile_was_set(function, is_first);
+		pl_probe_profile_was_set(args[0], is_first);
 	return result;
+}
+
+static PyObject *set_of_thread(PyObject *self, PyObject *const *args, size_t n,
+			       PyObject *names)
+{
+	return set(&of_thread, self, args, n, names);
+}
+
+static PyObject *set_of_threads(PyObject *self, PyObject *const *args,
+				size_t n, PyObject *names)
+{
+	return set(&of_threads, self, args, n, names);
 }
 
 void pl_sysprofile_watch(void)
 {
-	PyObject *function = PySys_GetObject("setprofile");	/* borrowed */
-	PyMethodDef *ml;
+	PyObject *one = PySys_GetObject("setprofile");	/* borrowed */
+	PyObject *all = PySys_GetObject("_setprofileallthreads");
 
-	if (watched || !function || !PyCFunction_Check(function))
-		return;
-	ml = ((struct pl_cfunction *)function)->ml;
-	if (ml->ml_flags != METH_O)
-		return;
-	real_setprofile = ml->ml_meth;
-	ml->ml_meth = setprofile;
-	watched = ml;
+	if (one)
+		pl_intercept(&of_thread, one, set_of_thread);
+	if (all)
+		pl_intercept(&of_threads, all, set_of_threads);
 }
 
-uint64_t pl_sysprofile_key(void)
+bool pl_sysprofile_is(uint64_t key)
 {
-	return (uint64_t)(uintptr_t)watched;
+	return pl_intercept_is(&of_thread, key) ||
+	       pl_intercept_is(&of_threads, key);
 }

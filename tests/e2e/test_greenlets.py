@@ -137,14 +137,14 @@ class Greenlets(Case):
         self.assertEqual(done.stdout, "8\n")
         self.assertEqual(self.value("select ncalls from pstats "
                                     "where function = 'leaf'"), 12)
-        # The first greenlets are switched by a trace function of the program's
-        # own; the other threads' by ours.
+        # The first greenlets have a trace function of the program's own.
         self.assertEqual(self.rows(
             "select path, sum(ncalls) from call_paths where path like '%leaf' "
-            "and thread_id != (select min(id) from threads) "
             "group by path order by path"),
-            [(THREAD + "work > after > leaf", 2), (THREAD + "work > leaf", 2),
-             ("fails > leaf", 2), ("killed > leaf", 2)])
+            [("<module> > work > after > leaf", 1),
+             ("<module> > work > leaf", 1),
+             (THREAD + "work > after > leaf", 2), (THREAD + "work > leaf", 2),
+             ("fails > leaf", 3), ("killed > leaf", 3)])
 
     def test_gevent(self):
         """A server and its clients, in one thread."""
@@ -197,3 +197,133 @@ class Greenlets(Case):
             [("handle", "answer", 20), ("talk", "ask", 100),
              ("handle", "greet", 20), ("answer", "turn", 100)])
         self.assertEqual(self.value("select sum(n_lost) from threads"), 0)
+
+    TRACE = """
+        import gc
+        import sys
+        import threading
+        import greenlet
+        from greenlet import getcurrent, gettrace, settrace
+
+        def leaf():
+            pass
+
+        def child():
+            while True:
+                leaf()
+                main.switch()
+
+        def switch(where):
+            for i in range(2):
+                g.switch()
+                where()
+
+        def first(event, args):
+            seen.append(event)
+
+        def second(event, args):
+            seen.append(event.upper())
+
+        def raises(event, args):
+            raise KeyError(event)
+
+        def said(function, *args, **names):
+            try:
+                return function(*args, **names)
+            except TypeError as e:
+                return str(e)
+
+        def none():
+            leaf()
+
+        def one():
+            leaf()
+
+        def two():
+            leaf()
+
+        def failed():
+            leaf()
+
+        seen = []
+        main, g = getcurrent(), greenlet.greenlet(child)
+        print(gettrace(), settrace(None), gettrace())
+        switch(none)
+        print(settrace(first), gettrace() is first, seen)
+        switch(one)
+        print(settrace(second) is first, gettrace() is second, seen)
+        switch(two)
+        print(settrace(None) is second, gettrace(), seen)
+        switch(none)
+        settrace(raises)
+        try:
+            g.switch()
+        except KeyError as e:
+            print(repr(e), gettrace())
+        switch(failed)
+        for how in (settrace,), (settrace, 1, 2), (gettrace, 1):
+            print(said(*how))
+        print(said(settrace, x=1), said(gettrace, x=1))
+        print(settrace, gettrace.__doc__, settrace.__module__,
+              {settrace: 1}.get(greenlet.settrace))
+        print([o for o in gc.get_objects()
+               if "proflite" in str(getattr(o, "__module__", ""))])
+
+        def work():
+            print(gettrace(), settrace(first), gettrace() is first)
+        t = threading.Thread(target=work)
+        t.start()
+        t.join()
+        print(gettrace())
+        """
+
+    def test_trace_functions_are_the_programs(self):
+        env = self.packages()
+        app = self.script(self.TRACE)
+        bare = self.command([self.py.path, app], env).stdout
+        self.assertEqual(bare.split("\n")[:2], [
+            "None None None", "None True []"])
+        self.assertEqual(self.record([app], options="builtins=no",
+                                     env=env).stdout, bare)
+        # Whatever the program sets, switches are told to us.
+        self.assertEqual(self.rows(
+            "select path, sum(ncalls) from call_paths where path like '%leaf' "
+            "group by path order by path"),
+            [("<module> > switch > failed > leaf", 2),
+             ("<module> > switch > none > leaf", 4),
+             ("<module> > switch > one > leaf", 2),
+             ("<module> > switch > two > leaf", 2), ("child > leaf", 8)])
+
+    def test_trace_functions_set_by_compiled_code(self):
+        """gevent's is set by Cython, which calls by the definition's flags."""
+        env = self.packages()
+        app = self.script("""
+            import greenlet
+            from gevent import _tracer
+
+            def leaf():
+                pass
+
+            def child():
+                leaf()
+                main.switch()
+                leaf()
+
+            print(_tracer.__file__.endswith(".so"), greenlet.gettrace())
+            main, g = greenlet.getcurrent(), greenlet.greenlet(child)
+            tracer = _tracer.GreenletTracer()
+            print(greenlet.gettrace() == tracer, tracer.greenlet_switch_counter)
+            g.switch()
+            leaf()
+            print(tracer.greenlet_switch_counter)
+            tracer.kill()
+            print(greenlet.gettrace())
+            g.switch()
+            leaf()
+            """)
+        done = self.record([app], options="builtins=no", env=env)
+        self.assertEqual(done.stdout, "True None\nTrue 0\n2\nNone\n")
+        self.assertEqual(self.rows(
+            "select path, sum(ncalls) from call_paths where path like '%leaf' "
+            "and path not like '%import%' group by path order by path"),
+            [("<module> > leaf", 2), ("child > leaf", 2)])

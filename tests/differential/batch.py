@@ -13,11 +13,17 @@ import gc
 import itertools
 import json
 import re
+import signal
 import sys
 import types    # functools imports these three at first use, and only one
 import typing   # of the two processes would see it
 import warnings
 import weakref
+
+try:
+    import fires    # the same, where it is there
+except ImportError:
+    fires = None
 
 from compare import rows_of
 from generate import generate
@@ -38,6 +44,7 @@ def load(seed):
 
 def run(codes):
     re.purge()          # what is cached is so in both
+    signal.signal(signal.SIGUSR1, signal.SIG_DFL)       # what is set, too
     for code in codes:
         execute(NoProfile(), code, [])
         gc.collect()

@@ -13,6 +13,10 @@ Every value is a small int.  A lambda or comprehension stands on a line of its
 own, for two code objects of one name on one line are one function to proflite
 and two to cProfile; one in twenty does not, to have such as well.
 
+One program in four has generators of lambdas as well, several on a line and some
+with closures, signals that a handler answers by raising where cProfile keeps its
+place, and calls that code of C reports (tests/programs/fires.c), if that is there.
+
 The namespace that the program runs in holds:
 
     prof        the profile that is enabled, or an object without effect
@@ -23,7 +27,11 @@ import random
 
 PRELUDE = '''\
 import collections, contextlib, functools, itertools, operator, re, types
-import abc
+import abc, signal
+try:
+    import fires
+except ImportError:
+    fires = None
 
 fuel = %(fuel)d
 tank = []
@@ -169,6 +177,39 @@ def deep_gen(n):
 
 '''
 
+SIGNALS = '''\
+def on_signal(number, frame):
+    raise E(number)
+
+
+def fired(name):
+    """A code object for calls that code of C reports."""
+    namespace = {}
+    exec(compile("def %s(): pass" % name, "<fired>", "exec"), namespace)
+    return namespace[name].__code__
+
+
+def call_fired(code, f, x):
+    return fires.call(code, f, x) if fires else f(x)
+
+
+def step_fired(code, f, x):
+    return fires.step(code, f, x) if fires else f(x)
+
+
+def catch_signal():
+    try:
+        signal.raise_signal(signal.SIGUSR1)
+    except E:
+        return 2
+    return 1
+
+
+signal.signal(signal.SIGUSR1, on_signal)
+fired_a, fired_b = fired("fired_a"), fired("fired_b")
+
+'''
+
 DEEP = ["deep(9999)", "deep_finally(0)", "deep_catch(0)", "deep_a(1)",
         "sum(itertools.islice(deep_gen(0), 9999))"]
 
@@ -190,6 +231,7 @@ class Program:
         self.deep = r.random() < 0.04
         self.toggles = r.random() < 0.15
         self.fuel = r.choice([20, 60, 120, 160])
+        self.more = seed % 4 == 2
 
     # ------------------------------------------------------------ helpers --
 
@@ -224,7 +266,8 @@ class Program:
         """An expression that is an int, or raises."""
         if depth <= 0:
             return self.atom(names)
-        form = self.rng.choice(self.FORMS)
+        form = self.rng.choice(self.FORMS + self.MORE if self.more
+                               else self.FORMS)
         return form(self, depth - 1, list(names))
 
     def guarded(self, depth, names):
@@ -402,6 +445,32 @@ class Program:
                          "(%s or %s)" % (x, y), "(%s and %s)" % (x, y),
                          "(%s + %s) %% 101" % (x, y), "(%s - %s)" % (x, y),
                          "(%s < %s) + 0" % (x, y), "(-%s)" % x)
+
+    def lambdas(self, d, names):
+        """Generators of one line, one of them a closure."""
+        x, y = self.expr(d - 1, names), self.expr(d - 1, names)
+        both = "(lambda w: ((lambda: (yield %s)), (lambda: (yield w))))(%s)" % (
+            x, y)
+        return self.pick(
+            "sum(i or 0 for f in %s for i in f())" % both,
+            "use_close(%s[1]())" % both, "use_throw(%s[0]())" % both,
+            "use_throw(%s[1]())" % both, "use_send(%s[1]())" % both,
+            "len([*%s[0](), *%s[1]()])" % (both, both))
+
+    def signalled(self, d, names):
+        return self.pick(
+            "catch_signal()", "signal.raise_signal(signal.SIGUSR1) or 1",
+            "(%s)(catch_signal())" % self.rng.choice(self.funcs))
+
+    def reported(self, d, names):
+        code = self.pick("fired_a", "fired_a", "fired_b")
+        how = self.pick("call_fired", "call_fired", "step_fired")
+        return "%s(%s, %s, %s)" % (
+            how, code, self.pick(self.callee(d, names), "fail", "catch_signal",
+                                 self.rng.choice(self.funcs)),
+            self.expr(d - 1, names))
+
+    MORE = [lambdas] * 5 + [signalled] * 2 + [reported] * 5
 
     FORMS = ([call_plain] * 9 + [call_any] * 4 + [through_c] * 4 +
              [comprehension] * 4 + [generator] * 4 + [coroutine] * 3 +
@@ -735,6 +804,8 @@ class Program:
 
     def text(self):
         self.lines = (PRELUDE % {"fuel": self.fuel}).splitlines()
+        if self.more:
+            self.lines += SIGNALS.splitlines()
         self.helpers()
         made = []
         for name in self.classes:

@@ -19,7 +19,8 @@ SECONDS = 300
 def start(python, stage, *args, **env):
     base = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
             "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONPATH": str(stage / "lib/proflite/python")}
+            "PYTHONPATH": "%s:%s" % (stage / "lib/proflite/python",
+                                     os.environ.get("PL_FIRES", ""))}
     argv = [python, str(HERE / "batch.py"), *map(str, args)]
     done = subprocess.run(argv, env={**base, **env}, capture_output=True,
                           text=True, errors="replace", timeout=SECONDS)

@@ -9,7 +9,8 @@
 Every program is run in one process with others, three times over: under
 cProfile and under proflite, both with a clock that counts its readings, and
 under proflite with its own clock.  One in twenty is also run in a process of
-its own kind, recorded as a whole under LD_PRELOAD.
+its own kind, recorded as a whole under LD_PRELOAD.  Another one in twenty is of
+interrupted.py's kind: a signal's handler raises in it at any moment.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -24,6 +26,8 @@ sys.dont_write_bytecode = True
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 
+import extension
+import interrupted
 import preload
 import pythons
 import runner
@@ -34,11 +38,18 @@ PRELOAD_SHARE = 20
 PIECE_SECONDS = 300
 
 
+def python_path(stage):
+    folders = [str(stage / "lib/proflite/python")]
+    if os.environ.get("PL_FIRES"):
+        folders.append(os.environ["PL_FIRES"])
+    return ":".join(folders)
+
+
 def run_piece(python, stage, first, count):
     """[(test, outcome, text)] of programs @first and on, and the totals."""
     env = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8",
            "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1",
-           "PYTHONPATH": str(stage / "lib/proflite/python")}
+           "PYTHONPATH": python_path(stage)}
     found, totals = [], {}
     try:
         done = subprocess.run(
@@ -142,12 +153,20 @@ def main():
     if args.seed is not None:
         args.first, args.count = args.seed, 1
     if args.show:
-        print(generate(args.first, pythons.found()[-1].version)[0], end="")
+        print(interrupted.generate(args.first)
+              if interrupted.is_one(args.first) else
+              generate(args.first, pythons.found()[-1].version)[0], end="")
         return 0
     stage = runner.stage_folder(args.stage)
     run = runner.Run("differential", False)
-    for python in pythons.found():
-        test_python(run, python, stage, args.first, args.count, args.jobs)
+    with tempfile.TemporaryDirectory(prefix="proflite-") as folder:
+        fires = extension.build(pythons.found(), folder)
+        os.environ["PL_FIRES"] = str(fires or "")
+        if not fires:
+            run.say("differential: no calls that code of C reports: no C "
+                    "compiler, or no headers of Python")
+        for python in pythons.found():
+            test_python(run, python, stage, args.first, args.count, args.jobs)
     return run.close()
 
 

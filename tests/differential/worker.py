@@ -18,6 +18,7 @@ import warnings
 import proflite
 
 import compare
+import interrupted
 from generate import generate
 
 
@@ -80,6 +81,8 @@ def execute(prof, code, snapshots, **flags):
 
 def run_one(seed, totals):
     """Lines that say what differs."""
+    if interrupted.is_one(seed):
+        return interrupted.check(seed, totals)
     source, options = generate(seed, sys.version_info)
     code = compile(source, "p%d" % seed, "exec")
     rng = random.Random(seed)

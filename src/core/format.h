@@ -116,6 +116,7 @@ enum pl_rec_flags {
 	PL_REC_F_FORKED = 1 << 5,	/* began in a forked child */
 	PL_REC_F_MORE_FUNCTIONS = 1 << 6, /* max_functions was reached */
 	PL_REC_F_STOPPED = 1 << 8,	/* nothing is recorded just now */
+	PL_REC_F_LOCKED = 1 << 9,	/* who writes it holds the lock: live.h */
 };
 
 /* The first page of the file. */
@@ -164,6 +165,9 @@ struct pl_rec_header {
 	uint32_t label;
 	uint32_t db_path;		/* absolute */
 	uint32_t git;			/* commit of cwd, if known */
+
+	/* Number of the pid namespace that `pid` is in, 0 not known. */
+	uint64_t pid_namespace;
 };
 
 enum pl_chunk_kind {

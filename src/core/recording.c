@@ -74,16 +74,66 @@ static bool within_file_limit(size_t size)
 	       limit.rlim_cur == RLIM_INFINITY || size <= limit.rlim_cur;
 }
 
+static bool is_our_file(const struct pl_recording *rec, int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && st.st_dev == rec->dev &&
+	       st.st_ino == rec->ino;
+}
+
+/*
+ * The lock of an open file description lasts as long as that is referred to,
+ * and a mapping refers to it when its descriptor is long closed.  A forked
+ * child, which would keep it alive, has no copy of the mapping.
+ */
+static void *lock_by_map(const struct pl_recording *rec, int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+			      .l_start = 0, .l_len = 1 };
+	void *page;
+
+	if (!is_our_file(rec, fd) || fcntl(fd, F_OFD_SETLK, &lock))
+		return NULL;
+	page = mmap(NULL, PL_PAGE, PROT_NONE, MAP_SHARED, fd, 0);
+	if (page == MAP_FAILED)
+		return NULL;
+	if (!madvise(page, PL_PAGE, MADV_DONTFORK))
+		return page;
+	munmap(page, PL_PAGE);
+	return NULL;
+}
+
 /* The sign of life, see live.h.  Where locks do not work (some network file
  * systems) the pid serves alone. */
-static void show_life(const struct pl_recording *rec)
+static void show_life(struct pl_recording *rec)
 {
-	struct flock lock = { .l_type = F_WRLCK,
-			      .l_whence = SEEK_SET,
-			      .l_start = 0,
-			      .l_len = 1 };
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+			      .l_start = 0, .l_len = 1 };
+	int fd;
 
-	(void)fcntl(rec->fd, F_SETLK, &lock);
+	if (rec->life)
+		return;
+	fd = open(rec->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0) {
+		rec->life = lock_by_map(rec, fd);
+		rec->life_pid = getpid();
+		close(fd);
+	}
+	rec->is_locked = rec->life || !fcntl(rec->fd, F_SETLK, &lock);
+}
+
+static void end_life(struct pl_recording *rec)
+{
+	/* In a child something else may be there by now. */
+	if (rec->life && rec->life_pid == getpid())
+		munmap(rec->life, PL_PAGE);
+	rec->life = NULL;
+}
+
+void pl_recording_leave_life(struct pl_recording *rec)
+{
+	rec->life = NULL;
 }
 
 /*
@@ -93,16 +143,14 @@ static void show_life(const struct pl_recording *rec)
  */
 static int check_fd(struct pl_recording *rec, struct pl_error *err)
 {
-	struct stat st;
 	int fd;
 
-	if (!fstat(rec->fd, &st) && st.st_dev == rec->dev &&
-	    st.st_ino == rec->ino)
+	if (is_our_file(rec, rec->fd))
 		return 0;
 	fd = open(rec->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return pl_fail_errno(err, PL_ERR_SYS, "%s", rec->path);
-	if (fstat(fd, &st) || st.st_dev != rec->dev || st.st_ino != rec->ino) {
+	if (!is_our_file(rec, fd)) {
 		close(fd);
 		return pl_fail(err, PL_ERR_SYS, "%s was replaced", rec->path);
 	}
@@ -111,7 +159,7 @@ static int check_fd(struct pl_recording *rec, struct pl_error *err)
 		rec->fd = fd;
 	else
 		close(fd);
-	/* Whatever closes a file, the lock is gone. */
+	/* Whatever closes a file, a lock of the process's is gone. */
 	show_life(rec);
 	return 0;
 }
@@ -236,7 +284,8 @@ void pl_recording_name(struct pl_recording *rec)
 	pl_uuid_make(h->uuid);
 	h->pid = (uint32_t)getpid();
 	h->ppid = (uint32_t)getppid();
-	h->proc_start = pl_live_proc_start(h->pid);
+	h->proc_start = pl_live_own_start();
+	h->pid_namespace = pl_live_pid_namespace();
 }
 
 static void init_header(struct pl_recording *rec, enum pl_clock_kind clock)
@@ -285,16 +334,16 @@ int pl_recording_create(struct pl_recording *rec, const char *path,
 		return rc;
 	}
 	rec->header = (struct pl_rec_header *)rec->base;
+	if (rec->is_locked)
+		rec->header->flags |= PL_REC_F_LOCKED;
 	init_header(rec, clock);
 	return 0;
 }
 
 void pl_recording_close(struct pl_recording *rec)
 {
-	struct stat st;
-
-	if (rec->fd >= 0 && !fstat(rec->fd, &st) && st.st_dev == rec->dev &&
-	    st.st_ino == rec->ino)
+	end_life(rec);
+	if (rec->fd >= 0 && is_our_file(rec, rec->fd))
 		close(rec->fd);
 	rec->fd = -1;
 	if (rec->base)

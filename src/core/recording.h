@@ -62,6 +62,9 @@ struct pl_recording {
 	int fd;				/* -1: private memory */
 	dev_t dev;
 	ino_t ino;
+	void *life;			/* a page that holds the lock, or NULL */
+	pid_t life_pid;			/* the process that has this page */
+	bool is_locked;			/* the lock is taken, in either way */
 	char *path;			/* own pages, or NULL */
 	pthread_mutex_t lock;
 
@@ -90,6 +93,9 @@ int pl_recording_create(struct pl_recording *rec, const char *path,
 
 /* Give it a uuid of its own and note which process this is. */
 void pl_recording_name(struct pl_recording *rec);
+
+/* In a forked child: the lock of @rec stays with the parent. */
+void pl_recording_leave_life(struct pl_recording *rec);
 
 /* Unmap and close; the file stays. */
 void pl_recording_close(struct pl_recording *rec);

@@ -299,6 +299,7 @@ static void after_fork_child(void)
 {
 	for (struct pl_session *s = registry; s; s = s->next) {
 		pthread_mutex_init(&s->rec.lock, NULL);
+		pl_recording_leave_life(&s->rec);
 		if (s->rec.fd < 0 && s->state != PL_SESSION_DONE) {
 			adopt(s);
 			drop_other_threads(s);

@@ -174,21 +174,54 @@ static bool is_of_recording(int rc)
 	return rc == PL_ERR_FORMAT || rc == PL_ERR_NOMEM || rc == PL_ERR_ARG;
 }
 
+/* What became of recording @name: @rc is that of its ingest.  *@done: it is in
+ * the database. */
+static int judge(struct scan *s, const char *name, const struct pl_recfile *rf,
+		 int rc, const struct pl_ingest_result *result, bool *done)
+{
+	*done = !rc;
+	if (rc && is_of_recording(rc)) {
+		tell(s, name, PL_FOUND_BAD, rf, s->err);
+		return 0;
+	}
+	s->n_ingested += !rc && !result->already;
+	return rc;
+}
+
+/* Nobody can tell whether it is still written: the database gets what it has
+ * so far, and the recording stays.  So it is in no batch, whose files go. */
+static int take_unsure(struct scan *s, const char *name,
+		       const struct pl_recfile *rf)
+{
+	struct pl_ingest_result result;
+	struct pl_store *store;
+	bool done;
+	int rc = pl_batch_commit(s->batch, s->err);
+
+	if (!rc)
+		rc = pl_batch_store(s->batch, &store, s->err);
+	if (rc)
+		return rc;
+	rc = judge(s, name, rf, pl_store_ingest(store, rf, PL_END_RUNNING, -1,
+						&result, s->err),
+		   &result, &done);
+	if (done)
+		tell(s, name, PL_FOUND_ALIVE, rf, NULL);
+	return rc;
+}
+
 static int ingest(struct scan *s, const char *name, int fd,
 		  const struct pl_recfile *rf)
 {
 	struct pl_ingest_result result;
 	struct pl_error damage;
-	int rc;
+	bool done;
+	int rc = judge(s, name, rf, pl_batch_add(s->batch, rf, s->fd, name, fd,
+						 &result, s->err),
+		       &result, &done);
 
-	rc = pl_batch_add(s->batch, rf, s->fd, name, fd, &result, s->err);
-	if (rc && is_of_recording(rc)) {
-		tell(s, name, PL_FOUND_BAD, rf, s->err);
-		return 0;
-	}
-	if (rc)
+	if (!done)
 		return rc;
-	s->n_ingested += !result.already;
 	pl_fail(&damage, PL_ERR_FORMAT, "%s", result.damage);
 	tell(s, name, PL_FOUND_INGESTED, rf, *result.damage ? &damage : NULL);
 	return 0;
@@ -213,6 +246,20 @@ static int take_dead(struct scan *s, const char *name, int fd,
 	if (!has_not_begun(rf))
 		return ingest(s, name, fd, rf);
 	delete_file(s->fd, name, fd);
+	return 0;
+}
+
+static int take_by_life(struct scan *s, const char *name, int fd,
+			struct pl_recfile *rf)
+{
+	switch (pl_live_look(fd, &rf->header)) {
+	case PL_LIFE_GONE:
+		return take_dead(s, name, fd, rf);
+	case PL_LIFE_UNSURE:
+		return take_unsure(s, name, rf);
+	case PL_LIFE_THERE:
+		tell(s, name, PL_FOUND_ALIVE, rf, NULL);
+	}
 	return 0;
 }
 
@@ -257,10 +304,10 @@ static int take_ours(struct scan *s, const char *name, int fd)
 	}
 	if (!is_for(s, &rf))
 		;
+	else if (!is_left_to_its_owner(s))
+		rc = take_by_life(s, name, fd, &rf);
 	else if (pl_live_is(fd, &rf.header))
 		tell(s, name, PL_FOUND_ALIVE, &rf, NULL);
-	else if (!is_left_to_its_owner(s))
-		rc = take_dead(s, name, fd, &rf);
 	pl_recfile_close(&rf);
 	return rc;
 }
@@ -285,10 +332,8 @@ static int take_foreign(struct scan *s, const char *name, int fd)
 				"not to a run that is in the database",
 				(unsigned int)st.st_uid);
 			tell(s, name, PL_FOUND_BAD, NULL, &e);
-		} else if (pl_live_is(fd, &rf.header)) {
-			tell(s, name, PL_FOUND_ALIVE, &rf, NULL);
 		} else {
-			rc = take_dead(s, name, fd, &rf);
+			rc = take_by_life(s, name, fd, &rf);
 		}
 	}
 	pl_recfile_close(&rf);

@@ -13,8 +13,7 @@ SET_TRACE = ("pdb.set_trace() stops at the next line instead of its own from "
              "3.13 on whenever any tool of sys.monitoring has PY_START or "
              "PY_RETURN, be it cProfile or one of five lines")
 DESCRIPTOR = ("lists the descriptors of a child (later releases: those below "
-              "256): the recording's is 700; its lock says that the process "
-              "lives")
+              "256): the recording's is 700; through it the file grows")
 
 # Test (the end of its name): (first version, last version or None, reason)
 EXCEPTIONS = {

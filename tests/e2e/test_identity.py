@@ -487,6 +487,7 @@ class Users(Identified):
     DIE = "os.kill(os.getpid(), signal.SIGKILL)"
 
     def setUp(self):
+        self.db = self.tmp / "users.db"
         if os.geteuid():
             self.skipTest("only root can become another user")
 
@@ -632,3 +633,152 @@ class Users(Identified):
                              "--clear-groups", self.py.path, app])
         self.assertEqual((done.stdout, done.stderr), ("", ""))
         self.check_all_arrived()
+
+
+class Namespaces(Identified):
+    """Whether a process lives is known in every pid namespace."""
+
+    INSIDE = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+
+    APP = """
+        import ctypes, glob, os, shutil, sys
+
+        def leaf():
+            pass
+
+        def work():
+            for _ in range(1000):
+                leaf()
+
+        def backup():
+            for name in glob.glob("*.plrec"):
+                shutil.copy(name, "copy")
+            os.closerange(3, 5000)
+
+        def drop_lock():
+            # The page that holds the lock; and the word that there was one.
+            for line in open("/proc/self/maps"):
+                if "---s" in line and ".plrec" in line:
+                    begin, end = (int(n, 16) for n in
+                                  line.split()[0].split("-"))
+                    ctypes.CDLL(None).munmap(ctypes.c_void_p(begin),
+                                             ctypes.c_size_t(end - begin))
+            name, = glob.glob("*.plrec")
+            with open(name, "r+b") as f:
+                f.seek(108)
+                flags = int.from_bytes(f.read(4), sys.byteorder)
+                f.seek(108)
+                f.write((flags & ~(1 << 9)).to_bytes(4, sys.byteorder))
+
+        work()
+        %s()
+        while True:
+            print("ready", flush=True)
+            if not sys.stdin.readline():
+                break
+            work()
+        """
+
+    def setUp(self):
+        # Of that name nothing else is in the fallback folders.
+        self.db = self.tmp / "namespaces.db"
+        if os.geteuid():
+            self.skipTest("only root can make a pid namespace")
+        done = self.command([*self.INSIDE, "true"], check=None)
+        if done.returncode:
+            self.skipTest("no pid namespace can be made: " + done.stderr)
+
+    def start(self, trick, *prefix):
+        """The writer, once it has done @trick."""
+        app = self.script(self.APP % trick)
+        p = subprocess.Popen(
+            [*prefix, self.py.path, str(app)], cwd=self.tmp,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env=self.environment(self.preloading()))
+        self.addCleanup(p.stdout.close)
+        self.addCleanup(p.stdin.close)
+        self.addCleanup(p.wait)
+        self.addCleanup(p.kill)
+        self.assertEqual(p.stdout.readline(), b"ready\n")
+        return p
+
+    def more(self, p):
+        p.stdin.write(b"\n")
+        p.stdin.flush()
+        self.assertEqual(p.stdout.readline(), b"ready\n")
+
+    def is_alive(self, *prefix):
+        """What a command says, and that it leaves the recording alone."""
+        before = self.recordings()
+        done = self.command([*prefix, TOOL, "report", self.db], check=1)
+        self.assertIn("1 process is still recorded for it", done.stderr)
+        self.assertEqual(self.recordings(), before)
+        self.assertEqual(len(before), 1)
+
+    def end(self, p):
+        p.kill()
+        p.wait()
+
+    def has_all(self, n, end="killed"):
+        self.assertEqual(self.ncalls("leaf"), n)
+        self.assertEqual(self.rows("select end_reason from processes"),
+                         [(end,)])
+
+    def test_container_that_copies_its_recording(self):
+        p = self.start("backup", *self.INSIDE)
+        self.is_alive()
+        self.is_alive(*self.INSIDE)
+        self.more(p)
+        self.is_alive()
+        self.end(p)
+        self.eventually(self.gone)
+        self.has_all(2000)
+
+    def gone(self):
+        # unshare is dead; its child is a moment later.
+        self.tool("runs", self.db, check=None)
+        return not self.recordings()
+
+    def test_reader_in_a_container(self):
+        """That it sees no process means nothing; that the lock is free does."""
+        p = self.start("backup")
+        self.is_alive(*self.INSIDE)
+        self.more(p)
+        self.end(p)
+        self.command([*self.INSIDE, TOOL, "runs", self.db])
+        self.has_all(2000)
+        self.assertEqual(self.recordings(), [])
+
+    def test_container_without_a_lock(self):
+        """The host sees the processes of the container."""
+        p = self.start("drop_lock", *self.INSIDE)
+        self.is_alive()
+        self.more(p)
+        self.is_alive()
+        self.end(p)
+
+    def test_reader_in_a_container_without_a_lock(self):
+        """It cannot tell: the database gets what there is, and the recording
+        stays for whoever can."""
+        p = self.start("drop_lock")
+        for n in 1, 2, 3:
+            done = self.command([*self.INSIDE, TOOL, "runs", self.db])
+            self.assertEqual(done.stderr, "")
+            self.has_all(1000 * n, "running")
+            self.assertEqual(len(self.recordings()), 1)
+            self.more(p)
+        self.end(p)
+        self.command([*self.INSIDE, TOOL, "runs", self.db])
+        self.has_all(4000, "running")
+        self.assertEqual(len(self.recordings()), 1)
+        self.tool("runs", self.db)
+        self.has_all(4000)
+        self.assertEqual(self.recordings(), [])
+
+    def test_new_namespace_with_the_old_proc(self):
+        """The numbers in /proc are not those that its processes have."""
+        p = self.start("drop_lock", "unshare", "--pid", "--fork",
+                       "--kill-child")
+        self.is_alive()
+        self.is_alive("unshare", "--pid", "--fork")
+        self.end(p)

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -429,7 +430,13 @@ static bool is_live(const char *name)
 	return live;
 }
 
-enum trick { NONE, CLOSE_ALL, EXEC_PENDING, FINISH };
+enum trick { NONE, CLOSE_ALL, DROP_LOCK, EXEC_PENDING, FINISH, FORK };
+
+static void close_descriptors(struct pl_recording *rec)
+{
+	close(rec->fd);
+	close(open(rec->path, O_RDWR));
+}
 
 /* A child that records into DIR/db.*.plrec, plays @trick, and waits. */
 static pid_t start_writer(enum trick trick, char name[256])
@@ -451,8 +458,17 @@ static pid_t start_writer(enum trick trick, char name[256])
 		if (trick == EXEC_PENDING)
 			child.session.rec.header->flags |=
 				PL_REC_F_EXEC_PENDING;
-		if (trick == CLOSE_ALL || trick == EXEC_PENDING)
+		if (trick == CLOSE_ALL)
+			close_descriptors(&child.session.rec);
+		if (trick == DROP_LOCK || trick == EXEC_PENDING) {
+			munmap(child.session.rec.life, PL_PAGE);
 			close(child.session.rec.fd);
+		}
+		if (trick == FORK && !setpgid(0, 0) && !fork()) {
+			close(to_us[1]);
+			for (;;)
+				pause();
+		}
 		if (write(to_us[1], child.session.rec.path, 256) != 256)
 			_exit(1);
 		for (;;)
@@ -477,10 +493,71 @@ START_TEST(writer_is_alive_until_it_is_killed)
 }
 END_TEST
 
-START_TEST(zombie_is_dead)
+/* As a program does that closes what it does not know, or copies a folder. */
+START_TEST(its_lock_outlives_its_descriptors)
 {
 	char name[256];
 	pid_t pid = start_writer(CLOSE_ALL, name);
+	struct pl_rec_header h;
+	int fd = open(name, O_RDONLY);
+
+	ck_assert(pl_live_is_locked(fd));
+	ck_assert_int_eq(pread(fd, &h, sizeof(h), 0), sizeof(h));
+	ck_assert(h.flags & PL_REC_F_LOCKED);
+	/* It is all that another pid namespace has to go by. */
+	h.pid_namespace ^= 1;
+	ck_assert_int_eq(pl_live_look(fd, &h), PL_LIFE_THERE);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	ck_assert_int_eq(pl_live_look(fd, &h), PL_LIFE_GONE);
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_forked_child_does_not_keep_its_lock)
+{
+	char name[256];
+	pid_t pid = start_writer(FORK, name);
+	int fd = open(name, O_RDONLY);
+
+	ck_assert(pl_live_is_locked(fd));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	ck_assert(!pl_live_is_locked(fd));
+	ck_assert_int_eq(kill(-pid, SIGKILL), 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(in_another_namespace_without_a_lock_nobody_can_tell)
+{
+	static const char first[] = "4026531836";
+	char name[256], ours[32];
+	pid_t pid = start_writer(DROP_LOCK, name);
+	struct pl_rec_header h;
+	int fd = open(name, O_RDONLY);
+
+	ck_assert_int_eq(pread(fd, &h, sizeof(h), 0), sizeof(h));
+	ck_assert_uint_eq(h.pid_namespace, pl_live_pid_namespace());
+	ck_assert_int_eq(pl_live_look(fd, &h), PL_LIFE_THERE);
+	h.pid_namespace ^= 1;
+	ck_assert_int_eq(pl_live_look(fd, &h), PL_LIFE_GONE);
+	h.flags &= ~(uint32_t)PL_REC_F_LOCKED;
+	/* But all processes are in the first one. */
+	snprintf(ours, sizeof(ours), "%llu",
+		 (unsigned long long)pl_live_pid_namespace());
+	ck_assert_int_eq(pl_live_look(fd, &h), strcmp(ours, first) ?
+					       PL_LIFE_UNSURE : PL_LIFE_GONE);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(zombie_is_dead)
+{
+	char name[256];
+	pid_t pid = start_writer(DROP_LOCK, name);
 	siginfo_t info;
 
 	ck_assert_uint_ne(pl_live_proc_start((uint32_t)pid), 0);
@@ -494,7 +571,7 @@ END_TEST
 START_TEST(without_its_lock_it_is_known_by_pid_and_start)
 {
 	char name[256];
-	pid_t pid = start_writer(CLOSE_ALL, name);
+	pid_t pid = start_writer(DROP_LOCK, name);
 	struct pl_rec_header *h;
 	int fd = open(name, O_RDONLY);
 
@@ -569,6 +646,9 @@ Suite *suite_recfile(void)
 	tc = tcase_create("alive");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, writer_is_alive_until_it_is_killed);
+	tcase_add_test(tc, its_lock_outlives_its_descriptors);
+	tcase_add_test(tc, a_forked_child_does_not_keep_its_lock);
+	tcase_add_test(tc, in_another_namespace_without_a_lock_nobody_can_tell);
 	tcase_add_test(tc, zombie_is_dead);
 	tcase_add_test(tc, without_its_lock_it_is_known_by_pid_and_start);
 	tcase_add_test(tc, replaced_by_exec_or_finished_it_is_dead);

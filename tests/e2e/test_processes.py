@@ -1186,7 +1186,7 @@ class Locked(Processes):
             {
                 static int done;
 
-                if (!strstr(path, ".plrec") || flags & O_CREAT || done++)
+                if (!strstr(path, ".plrec") || flags & O_RDWR || done++)
                     return;
                 unsetenv("LD_PRELOAD");
                 if (system(getenv("MEANWHILE")))

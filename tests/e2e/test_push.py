@@ -199,18 +199,22 @@ class Push(Case):
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        self.addCleanup(listener.close)
 
         def run():
-            connection, _ = listener.accept()
-            with connection:
-                try:
+            try:
+                connection, _ = listener.accept()
+                with connection:
                     answer(connection)
-                except OSError:         # the client has left
-                    pass
+            except OSError:             # the client has left, or never came
+                pass
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
-        self.addCleanup(thread.join)
+
+        def end():
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+            listener.close()
+        self.addCleanup(end)
         return "http://127.0.0.1:%d" % listener.getsockname()[1]
 
     @once

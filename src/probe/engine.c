@@ -180,8 +180,11 @@ static int ingest_file(struct pl_session *s, struct pl_error *err)
 
 	if (store)
 		*(void **)&finish = dlsym(store, "proflite_store_finish");
-	if (!finish)
-		return PL_ERR_SYS;
+	if (!finish) {
+		memcpy(msg, err->text, sizeof(msg));
+		return pl_fail(err, PL_ERR_SYS, "%s; the recording stays in %s",
+			       msg, s->rec.path);
+	}
 	rc = finish(s->rec.path, s->options.out, FINISH_BUSY_MS, msg,
 		    sizeof(msg));
 	if (rc)

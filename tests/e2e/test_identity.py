@@ -547,8 +547,8 @@ class Users(Identified):
         for end in self.DIE, "sys.exit()":
             done = self.preload([self.dropping(end=end)])
             *lines, last = done.stderr.splitlines()
-            self.assertRegex(last, "^proflite: cannot open .*the recording "
-                             "stays in %s" % self.db)
+            self.assertRegex(last, "^proflite: cannot (open|load) .*; the "
+                             "recording stays in %s" % self.db)
             self.assertEqual(len(lines), 3, lines)
             for line in lines:
                 self.assertRegex(line, r"^proflite: cannot create \S+: "

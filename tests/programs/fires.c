@@ -8,11 +8,14 @@
  *	step(code, function, *args)	the same of a generator: PY_RESUME,
  *					PY_YIELD or PY_UNWIND
  *
- * Up to 3.12 Python has no such API, and both just call @function.  Built once,
- * against the limited API, for every Python with a GIL.
+ * Up to 3.12 Python has no such API, and both just call @function.  Built
+ * against the limited API it is for every Python with a GIL.
  */
 #define _GNU_SOURCE
+#include <pyconfig.h>
+#ifndef Py_GIL_DISABLED			/* which has no limited API */
 #define Py_LIMITED_API 0x03090000
+#endif
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 

@@ -3,6 +3,7 @@
 environments, and how a process ended."""
 
 import os
+import shutil
 import subprocess
 import textwrap
 from pathlib import Path
@@ -467,9 +468,6 @@ class Environments(Identified):
                          ("0 b''\n0 b''\n", ""))
 
 
-NOBODY = 65534
-
-
 class Users(Identified):
     """The user at the end is not the user at the start."""
 
@@ -483,24 +481,29 @@ class Users(Identified):
                 %s
             os.waitpid(pid, 0)
         """
-    DROP = "os.setgid(65534); os.setuid(65534)"
+    DROP = "os.setgid(NOBODY); os.setuid(NOBODY)"
     DIE = "os.kill(os.getpid(), signal.SIGKILL)"
 
     def setUp(self):
         self.db = self.tmp / "users.db"
         if os.geteuid():
             self.skipTest("only root can become another user")
+        # Another one in each test that runs at the same time, for this user's
+        # folder is the same in all of them.
+        self.nobody = 10 ** 6 + os.getpid()
+        self.folder = Path("/tmp/proflite-%d" % self.nobody)
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
 
     def dropping(self, drop=DROP, end=DIE):
         return self.script(textwrap.dedent(LEAF).replace(
-            "import proflite\n", "") + textwrap.dedent(self.APP) % (drop, end))
+            "import proflite\n", "NOBODY = %d\n" % self.nobody) +
+            textwrap.dedent(self.APP) % (drop, end))
 
     def foreign(self):
         """What is left for this test's database in the other user's folder."""
-        return [n for n in os.listdir("/tmp/proflite-%d" % NOBODY)
-                if n.startswith(self.db.name + ".")
-                and str(self.db).encode() in Path(
-                    "/tmp/proflite-%d" % NOBODY, n).read_bytes()]
+        return [p.name for p in self.folder.iterdir()
+                if p.name.startswith(self.db.name + ".")
+                and str(self.db).encode() in p.read_bytes()]
 
     def check_all_arrived(self, processes=4):
         self.assertEqual(self.ncalls("leaf"), 3000)
@@ -526,7 +529,7 @@ class Users(Identified):
 
     def test_effective_user_only(self):
         """A process that is root at heart leaves root's folder alone."""
-        done = self.record([self.dropping("os.seteuid(65534)")])
+        done = self.record([self.dropping("os.seteuid(NOBODY)")])
         self.assertEqual((done.stdout, done.stderr), ("", ""))
         self.check_all_arrived()
         if os.path.exists("/tmp/proflite-0"):
@@ -553,7 +556,7 @@ class Users(Identified):
             for line in lines:
                 self.assertRegex(line, r"^proflite: cannot create \S+: "
                                  r"Permission denied; recording in "
-                                 r"/tmp/proflite-65534/\S+ instead$")
+                                 r"%s/\S+ instead$" % self.folder)
             self.assertEqual(len(self.foreign()), 3)
             self.assertEqual(self.tool("runs", self.db).stderr, "")
             self.check_all_arrived()
@@ -564,9 +567,9 @@ class Users(Identified):
         lines = done.stderr.splitlines()
         self.assertEqual(len(lines), n, done.stderr)
         for line in lines:
-            self.assertRegex(line, r"/tmp/proflite-65534/\S+ is left out: it "
-                             "belongs to user 65534, and not to a run that is "
-                             "in the database$")
+            self.assertRegex(line, r"%s/\S+ is left out: it belongs to user "
+                             "%d, and not to a run that is in the database$"
+                             % (self.folder, self.nobody))
         self.assertEqual(len(self.foreign()), n)
 
     def test_planted_recordings(self):
@@ -588,31 +591,31 @@ class Users(Identified):
         """They know its runs."""
         self.preload([self.dropping(end="os._exit(0)")])
         self.addCleanup(self.remove_foreign)
-        kept = [Path("/tmp/proflite-%d" % NOBODY, n) for n in self.foreign()]
+        kept = [self.folder / n for n in self.foreign()]
         text = [p.read_bytes() for p in kept]
         self.tool("runs", self.db)
         self.check_all_arrived()
         os.chmod(self.db, 0o644)
         for path, data in zip(kept, text):
             path.write_bytes(data)
-            os.chown(path, NOBODY, NOBODY)
+            os.chown(path, self.nobody, self.nobody)
         self.refused(3)
 
     def remove_foreign(self):
         for name in self.foreign():
-            Path("/tmp/proflite-%d" % NOBODY, name).unlink()
+            (self.folder / name).unlink()
 
     def test_folder_that_is_a_link(self):
         """It is not followed: it would lead anywhere."""
         self.preload([self.dropping()])
-        folder = Path("/tmp/proflite-%d" % (NOBODY - 1))
+        folder = Path("/tmp/proflite-%d" % (10 ** 7 + self.nobody))
         names = self.foreign()
         self.assertEqual(len(names), 3)
         away = self.tmp / "away"
         away.mkdir(mode=0o700)
         for name in names:
-            os.rename("/tmp/proflite-%d/%s" % (NOBODY, name), away / name)
-        os.chown(away, NOBODY, NOBODY)
+            os.rename(self.folder / name, away / name)
+        os.chown(away, self.nobody, self.nobody)
         folder.symlink_to(away)
         self.addCleanup(folder.unlink)
         self.tool("runs", self.db)

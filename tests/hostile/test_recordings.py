@@ -67,9 +67,11 @@ class Recordings(Hostile):
                 exec("def f%d(): pass\\nf%d()" % (i, i))
             """, "many.py"))
         done = self.tool("runs", "--trust", db, env=self.cut("read"))
-        self.assertRegex(done.stderr, r"^proflite runs: warning: %s is in the "
-                         r"database as far as it could be read: the recording "
-                         r"is damaged from byte \d+ of \d+ on\n$" % left)
+        damage = r"the recording is damaged from byte \d+ of \d+ on\n"
+        self.assertRegex(done.stderr, "^proflite runs: warning: %s is in the "
+                         "database as far as it could be read: %sproflite runs: "
+                         "note: run 2: 1 recording is not whole: %s$"
+                         % (left, damage, damage))
         self.assertEqual(self.value("select count(*) from runs", db=db), 2)
 
     @once

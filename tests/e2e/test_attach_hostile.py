@@ -13,7 +13,8 @@ from pathlib import Path
 from harness import LIBRARY, STAGE, TOOL, Case, once, since
 from test_attach import DORMANT, PROGRAM, SECONDS
 
-ENDED = "proflite attach: process %d has ended\n"
+LATE = ("proflite attach: process %d did not come to a safe point within 1 s: "
+        "its main thread waits, or is in C\n")
 
 
 @unittest.skipIf(os.geteuid(), "needs root, to start programs of another user")
@@ -66,9 +67,9 @@ class Base(Case):
         self.addCleanup(tool.stderr.close)
         return tool
 
-    def refused(self, **kwargs):
+    def refused(self, *args, **kwargs):
         """What attach says of why it does not attach."""
-        tool = self.attach(**kwargs)
+        tool = self.attach(*args, **kwargs)
         said = tool.stderr.read()
         self.assertEqual((tool.wait(), len(said.splitlines())), (1, 1), said)
         self.assertFalse(self.db.exists())
@@ -123,11 +124,12 @@ class Hostile(Base):
     def test_nothing_of_it_is_executed(self):
         """Its executable is called python3.14."""
         self.attachee("pause", name="python3.14")
+        said = self.refused("-t", "1")
+        self.assertFalse(self.ran.exists())
         self.assertEqual(
-            self.refused(), "proflite attach: cannot reach process %d: it is "
+            said, "proflite attach: cannot reach process %d: it is "
             "named python3.14, and no interpreter of Python 3.13 or later "
             "runs in it\n" % self.pid)
-        self.assertFalse(self.ran.exists())
 
     @once
     def test_no_python_of_the_path_is_executed(self):
@@ -140,12 +142,13 @@ class Hostile(Base):
         bin = self.tmp / "bin"
         bin.mkdir()
         shutil.copy(self.theirs / "attachee", bin / "python3.14")
+        said = self.refused("-t", "1",
+                            env={"PATH": "%s:/usr/bin:/bin" % bin})
+        self.assertFalse(self.ran.exists())
         self.assertEqual(
-            self.refused(env={"PATH": "%s:/usr/bin:/bin" % bin}),
-            "proflite attach: cannot reach process %d: it is named attachee, "
+            said, "proflite attach: cannot reach process %d: it is named attachee, "
             "and no interpreter of Python 3.13 or later runs in it\n"
             % self.pid)
-        self.assertFalse(self.ran.exists())
 
     def check_swapped(self, *args, first):
         victim = self.victim()
@@ -154,9 +157,8 @@ class Hostile(Base):
         tool = self.attach("-t", "1")
         self.assertEqual([self.process.stdout.readline() for i in range(2)],
                          [first, "done\n"])
-        self.assertEqual((tool.stderr.read(), tool.wait()), (
-            "proflite attach: process %d did not come to a safe point within "
-            "1 s: its main thread waits, or is in C\n" % self.pid, 1))
+        self.assertEqual((tool.stderr.read(), tool.wait()),
+                         (LATE % self.pid, 1))
         self.assertEqual(self.contents(victim), before)
         self.assertFalse(self.ran.exists())
         self.assertFalse(self.db.exists())
@@ -175,14 +177,13 @@ class Hostile(Base):
     def test_a_pipe_is_no_answer(self):
         for harm in "fifo", "linked":
             self.attachee("dormant", "40", harm)
-            tool = self.attach()
+            tool = self.attach("-t", "1")
             self.assertEqual(
                 [self.process.stdout.readline() for i in range(2)],
                 ["signal 40\n", "done\n"])
-            self.process.kill()
             self.assertEqual((tool.stderr.read(), tool.wait()),
-                             (ENDED % self.pid, 1))
-            self.process.communicate()
+                             (LATE % self.pid, 1))
+            self.end()
 
     @once
     def test_an_answer_steers_no_terminal(self):

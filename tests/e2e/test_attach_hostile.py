@@ -358,6 +358,11 @@ class Honest(Base):
     def test_where_it_can_write_nothing(self):
         self.fallback.chmod(0o500)
         os.chown(self.fallback, 0, 0)
+        # And in the place of its folder in /tmp is somebody else's.
+        folder = Path("/tmp/proflite-%d" % self.user)
+        shutil.rmtree(folder, ignore_errors=True)   # of a run that was killed
+        folder.mkdir(mode=0o755)
+        self.addCleanup(folder.rmdir)
         self.program(self.dormant())
         self.assertEqual(
             self.refused(), "proflite attach: process %d says: its user can "

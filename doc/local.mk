@@ -5,6 +5,7 @@ EXTRA_DIST += \
 	%reldir%/cprofile.md \
 	%reldir%/design.md \
 	%reldir%/hacking.md \
+	%reldir%/internals/faults.md \
 	%reldir%/internals/security.md \
 	%reldir%/ipython.md \
 	%reldir%/page.png \

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""doc/internals/security.md names tests that exist."""
+"""The pages of doc/internals name tests that exist."""
 
 import re
 import unittest
@@ -30,3 +30,22 @@ class Security(unittest.TestCase):
             there |= set(re.findall(r"def (test_\w+)\(",
                                     path.read_text(encoding="utf-8")))
         self.assertEqual({t for t in there if t not in text}, set())
+
+
+class Faults(unittest.TestCase):
+    def test_the_page_names_tests_that_exist(self):
+        """Files as `test_NAME`, classes and methods behind a dot."""
+        text = (SOURCE / "doc/internals/faults.md").read_text(encoding="utf-8")
+        named = {name.removesuffix(".py") for name in
+                 re.findall(r"`(test_\w+(?:\.\w+)*)`", text)}
+        self.assertGreater(len(named), 30)
+        files = {path.stem: path.read_text(encoding="utf-8")
+                 for path in (SOURCE / "tests").rglob("test_*.py")}
+        methods = set(re.findall(r"def (test_\w+)\(", "".join(files.values())))
+        for name in named:
+            file, *inner = name.split(".")
+            with self.subTest(name):
+                self.assertIn(file, set(files) | methods)
+                for part in inner:
+                    self.assertTrue(re.search(
+                        r"(class|def) %s\b" % re.escape(part), files[file]))

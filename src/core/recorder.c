@@ -473,8 +473,10 @@ static bool is_frame_of(struct pl_recorder *r, const struct pl_frame *f,
 	return n->key == key || (func && n->func == func);
 }
 
-void pl_leave_slow(struct pl_recorder *r, uint64_t key, uint64_t now,
-		   uint32_t flags)
+/* The open call that ends, or NULL.  The end of a call that was open when the
+ * recording began, when nothing is open, is not counted as unmatched. */
+static struct pl_frame *find_frame(struct pl_recorder *r, uint64_t key,
+				   uint32_t flags)
 {
 	struct pl_frame *bottom = (struct pl_frame *)r->stack;
 	struct pl_frame *top = (struct pl_frame *)r->sp - 1;
@@ -482,24 +484,42 @@ void pl_leave_slow(struct pl_recorder *r, uint64_t key, uint64_t now,
 				 top - SEARCH_FRAMES : bottom;
 	uint32_t func;
 
-	/* The end of a call that was open when the recording began. */
 	if (top == bottom)
-		return;
+		return NULL;
 	if (!(flags & (uint32_t)PL_FRAME_ACTIVATION) &&
 	    top->node == priv_of(r)->lost &&
-	    (top->flags & PL_FRAME_C) == (flags & PL_FRAME_C)) {
-		pop_top(r, now);
-		return;
-	}
+	    (top->flags & PL_FRAME_C) == (flags & PL_FRAME_C))
+		return top;
 	func = pl_recording_key(recording_of(r), key);
-	for (struct pl_frame *f = top; f > least; f--) {
-		if (!is_frame_of(r, f, key, func, flags))
-			continue;
-		while ((struct pl_frame *)r->sp > f)
-			pop_top(r, now);
-		return;
-	}
+	for (struct pl_frame *f = top; f > least; f--)
+		if (is_frame_of(r, f, key, func, flags))
+			return f;
 	r->n_unmatched++;
+	return NULL;
+}
+
+/* @f and what is above it; NULL: nothing. */
+static void close_down_to(struct pl_recorder *r, const struct pl_frame *f,
+			  uint64_t now)
+{
+	while (f && (const struct pl_frame *)r->sp > f)
+		pop_top(r, now);
+}
+
+void pl_leave_slow(struct pl_recorder *r, uint64_t key, uint64_t now,
+		   uint32_t flags)
+{
+	close_down_to(r, find_frame(r, key, flags), now);
+}
+
+void pl_leave_activation_slow(struct pl_recorder *r, uint64_t key,
+			      uint32_t flags)
+{
+	const struct pl_frame *f = find_frame(r, key, flags);
+
+	/* As pl_leave() does, where nothing is open. */
+	if (f || r->sp == r->stack + sizeof(struct pl_frame))
+		close_down_to(r, f, pl_tick_leave(r));
 }
 
 /* ----------------------------------------------------------- life cycle -- */

@@ -121,6 +121,10 @@ struct pl_node *pl_child_slow(struct pl_recorder *r, uint64_t key);
 bool pl_stack_grow(struct pl_recorder *r);
 void pl_leave_slow(struct pl_recorder *r, uint64_t key, uint64_t now,
 		   uint32_t flags);
+
+/* The same by the activation in @flags.  The clock is read if a call ends. */
+void pl_leave_activation_slow(struct pl_recorder *r, uint64_t key,
+			      uint32_t flags);
 uint64_t pl_tick_slow(struct pl_recorder *r);
 uint64_t pl_tick_leave_slow(struct pl_recorder *r);
 

@@ -139,12 +139,11 @@ static inline void pl_leave_activation(struct pl_recorder *r, uint64_t key,
 				       uint32_t flags)
 {
 	const struct pl_frame *top = (const struct pl_frame *)r->sp - 1;
-	uint64_t now = pl_tick_leave(r);
 
 	if (pl_likely(top->flags == flags))
-		pl_pop(r, (struct pl_node *)r->cur, now);
+		pl_pop(r, (struct pl_node *)r->cur, pl_tick_leave(r));
 	else
-		pl_leave_slow(r, key, now, flags);
+		pl_leave_activation_slow(r, key, flags);
 }
 
 /*

@@ -175,7 +175,7 @@ class Readme(Shell):
                                     str(LIBRARY))
                 line = line.replace("/tmp/app.db", "service.db")
                 silent = re.match(
-                    "proflite (record|export|sql)|LD_PRELOAD", line)
+                    r"proflite (record|export|sql$)|LD_PRELOAD", line)
                 self.assertRegex(self.shell(line), r"\A\Z" if silent else
                                  r"ncalls|app\.py|\|")
         for name in "app.html", "app.prof", "app.json", "service.db":

@@ -501,8 +501,8 @@ class Users(Identified):
 
     def foreign(self):
         """What is left for this test's database in the other user's folder."""
-        return [p.name for p in self.folder.iterdir()
-                if p.name.startswith(self.db.name + ".")
+        found = self.folder.iterdir() if self.folder.exists() else ()
+        return [p.name for p in found if p.name.startswith(self.db.name + ".")
                 and str(self.db).encode() in p.read_bytes()]
 
     def check_all_arrived(self, processes=4):
@@ -624,16 +624,16 @@ class Users(Identified):
 
     def test_program_that_another_user_starts(self):
         """No process of the run is root's."""
-        if subprocess.run(["setpriv", "--reuid=65534", "--regid=65534",
-                           "--clear-groups", self.py.path, "-c", "pass"],
+        other = ["setpriv", "--reuid=%d" % self.nobody,
+                 "--regid=%d" % self.nobody, "--clear-groups"]
+        if subprocess.run([*other, self.py.path, "-c", "pass"],
                           env=self.environment({"LD_PRELOAD": LIBRARY}),
                           capture_output=True).stderr:
             self.skipTest("another user cannot read this Python, or proflite")
         app = self.dropping(drop="")
         os.chmod(self.tmp, 0o711)
-        done = self.command([TOOL, "record", "-o", self.db, "--", "setpriv",
-                             "--reuid=65534", "--regid=65534",
-                             "--clear-groups", self.py.path, app])
+        done = self.command([TOOL, "record", "-o", self.db, "--", *other,
+                             self.py.path, app])
         self.assertEqual((done.stdout, done.stderr), ("", ""))
         self.check_all_arrived()
 

@@ -20,6 +20,7 @@ import importlib
 import io
 import os
 import pickle
+import re
 import signal
 import sys
 import tempfile
@@ -82,6 +83,18 @@ class Result(unittest.TestResult):
 
     def addUnexpectedSuccess(self, test):
         self.fail("passed, and is marked as an expected failure\n")
+
+
+UNMATCHED = re.compile(
+    r"^proflite \w+: note: run \d+: \d+ calls? ended whose beginning was not "
+    r"recorded\n", re.M)
+
+
+def without_unmatched(text):
+    """The stderr of a command without the note about unmatched ends: the
+    interpreter announces no call whose first instruction a handler that raises
+    interrupts, but it does announce the end."""
+    return UNMATCHED.sub("", text)
 
 
 PR_SET_CHILD_SUBREAPER = 36     # see prctl(2)

@@ -67,14 +67,16 @@ int pl_db_fail(struct pl_store *s, struct pl_error *err)
 	case SQLITE_IOERR:
 	case SQLITE_CANTOPEN:
 		errno = error;
-		if (is_no_room(error))
-			return pl_fail_errno(err, PL_ERR_FULL, "no room for %s",
-					     s->path);
-		if (sqlite3_extended_errcode(s->db) == SQLITE_IOERR_WRITE &&
+		/* Not every version of SQLite keeps the errno of a write. */
+		if ((error == EFBIG || (!error &&
+		     sqlite3_extended_errcode(s->db) == SQLITE_IOERR_WRITE)) &&
 		    is_file_limited())
 			return pl_fail(err, PL_ERR_FULL, "no room for %s: the "
 				       "limit of file size is reached",
 				       s->path);
+		if (is_no_room(error))
+			return pl_fail_errno(err, PL_ERR_FULL, "no room for %s",
+					     s->path);
 		if (error)
 			return pl_fail_errno(err, PL_ERR_SYS, "cannot read or "
 					     "write %s or its journal",

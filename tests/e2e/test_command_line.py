@@ -286,6 +286,9 @@ class Record(Case):
             print("ready", flush=True)
             while not seen:     # a pause() might begin just after the signal
                 time.sleep(.05)
+            # One that is sent to the whole group comes from record as well,
+            # and would end Python by its default action while it finalises.
+            signal.signal(seen[0], signal.SIG_IGN)
             sys.exit(seen[0])
             """)
 

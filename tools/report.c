@@ -210,26 +210,26 @@ static void fill_in(struct args *a)
 	}
 }
 
-static void note_folded(const struct pl_cmd *cmd,
+/* @what: the limit that the run came to, and what that means. */
+static void note_limit(const struct pl_cmd *cmd,
+		       const struct pl_profile *profile, const char *what)
+{
+	pl_complain(cmd, 0, "note: run %lld came to its %s",
+		    (long long)profile->run_id, what);
+}
+
+static void note_limits(const struct pl_cmd *cmd,
 			const struct pl_profile *profile)
 {
 	if (profile->folded)
-		pl_complain(cmd, 0,
-			    "note: run %lld came to its max_nodes: "
-			    "ncalls and tottime are exact, cumtime of "
-			    "recursive functions may be too high",
-			    (long long)profile->run_id);
-}
-
-static void note_more_functions(const struct pl_cmd *cmd,
-				const struct pl_profile *profile)
-{
+		note_limit(cmd, profile,
+			   "max_nodes: ncalls and tottime are exact, cumtime of "
+			   "recursive functions may be too high");
 	if (profile->more_functions)
-		pl_complain(cmd, 0,
-			    "note: run %lld came to its max_functions: "
-			    "functions seen after that are counted together, "
-			    "as (more functions) of their file",
-			    (long long)profile->run_id);
+		note_limit(cmd, profile,
+			   "max_functions: functions seen after that are "
+			   "counted together, as (more functions) of their "
+			   "file");
 }
 
 /* What the table cannot say in pstats' words. */
@@ -270,8 +270,7 @@ static int print_loaded(const struct args *a, const struct pl_cmd *cmd,
 	int rc;
 
 	/* The pager has the terminal then. */
-	note_folded(cmd, profile);
-	note_more_functions(cmd, profile);
+	note_limits(cmd, profile);
 	pl_source_note_remarks(cmd, store, profile->run_id);
 	if (a->pages)
 		pl_term_page();
